@@ -22,17 +22,12 @@ type sweepResults interface {
 }
 
 // openSweep opens the results of the sweep in a folder.
-var openSweep = func(context.Context, string) (sweepResults, error) {
-	return nil, errors.New("sweeps cannot be opened yet")
-}
-
-// stateFile is the name of the database in the folder of a sweep.
-const stateFile = "sweep.db"
+var openSweep = func(ctx context.Context, dir string) (sweepResults, error) { return state.Read(ctx, dir) }
 
 // stateInfo returns what the system tells of the database in the folder of a sweep, from which
 // results come: whoever may not read it may not read what is written from it.
 func stateInfo(dir string) ([]fs.FileInfo, error) {
-	info, err := os.Stat(filepath.Join(dir, stateFile))
+	info, err := os.Stat(filepath.Join(dir, state.File))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // whoever opens it says so
 	}

@@ -256,22 +256,12 @@ func compile(ctx context.Context, q *Query, about patterns.Target, opt engine.Op
 	return c, nil
 }
 
-// namesOf returns the names of a set's hits: the names of the rules' strings that a pattern
-// stands for, or else its own name.
+// namesOf returns the names of a set's hits.
 func (q *Query) namesOf(set *patterns.Set) (n names) {
-	of := map[string][]string{}
-	if q.Rules != nil {
-		for i, p := range q.Rules.Patterns() {
-			of[p.Name] = q.Rules.Names(i)
-		}
-	}
+	of := q.hitNames()
 	for _, p := range set.Patterns() {
 		n.first, n.own = append(n.first, len(n.all)), append(n.own, p.Name)
-		if names, ok := of[p.Name]; ok {
-			n.all = append(n.all, names...)
-		} else {
-			n.all = append(n.all, p.Name)
-		}
+		n.all = append(n.all, of(p)...)
 	}
 	n.longest = make([]int, len(n.own))
 	for _, e := range set.Exprs() {

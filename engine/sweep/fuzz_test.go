@@ -103,7 +103,7 @@ func checkQuestion(t *testing.T, text string) {
 		return
 	}
 	for i := range file.Images {
-		file.Images[i].Opening.options()
+		file.Images[i].Opening.Options()
 	}
 	q, err := file.Question.Query(t.Context(), nil)
 	if err != nil {

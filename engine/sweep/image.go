@@ -42,6 +42,8 @@ type Opening struct {
 	WordSize  int    `json:"word,omitempty"`   // in bytes
 	ByteOrder string `json:"endian,omitempty"` // little or big
 	Empty     bool   `json:"empty,omitempty"`
+	ProtNone  bool   `json:"prot_none,omitempty"`
+	Resident  bool   `json:"resident,omitempty"`
 }
 
 // ImageIs tells an image from others, and from what it was before it changed. Digests are
@@ -78,8 +80,10 @@ type ImageError struct {
 func (e *ImageError) Error() string { return e.Arg + ": " + e.Err.Error() }
 func (e *ImageError) Unwrap() error { return e.Err }
 
-func openingOf(o *layered.Options) Opening {
-	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty}
+// OpeningOf returns options as plain values, without those that change nothing of what is
+// found.
+func OpeningOf(o *layered.Options) Opening {
+	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident}
 	for _, l := range o.Over {
 		out.Over = append(out.Over, Text(l.Text))
 	}
@@ -92,10 +96,11 @@ func openingOf(o *layered.Options) Opening {
 	return out
 }
 
-func (o *Opening) options() (layered.Options, error) {
+// Options returns the options that an Opening is of.
+func (o *Opening) Options() (layered.Options, error) {
 	out := layered.Options{
 		Modules: o.Modules, Sysroot: string(o.Sysroot), Format: image.FormatName(o.Format), Space: image.AddressSpace(o.Space),
-		WordSize: o.WordSize, Empty: o.Empty,
+		WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident,
 	}
 	if n := o.WordSize; n != 0 && n != 4 && n != 8 {
 		return out, fmt.Errorf("words of %d bytes: want 4 or 8", n)
@@ -135,7 +140,7 @@ type OpenOptions struct {
 // not what it was when the plan was made, or one of layered.Open.
 func (p *Plan) Open(ctx context.Context, n int, o OpenOptions) (*layered.Image, error) {
 	of := &p.Images[n]
-	opt, err := of.Opening.options()
+	opt, err := of.Opening.Options()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", of.Arg, err)
 	}
@@ -144,8 +149,8 @@ func (p *Plan) Open(ctx context.Context, n int, o OpenOptions) (*layered.Image, 
 	if err != nil {
 		return nil, err
 	}
-	is, err := identify(ctx, img)
-	if why := of.Is.differs(&is); err == nil && why != "" {
+	is, err := Identify(ctx, img)
+	if why := of.Is.Differs(&is); err == nil && why != "" {
 		err = &ChangedError{string(of.Arg), why}
 	}
 	if err != nil {
@@ -155,9 +160,9 @@ func (p *Plan) Open(ctx context.Context, n int, o OpenOptions) (*layered.Image, 
 	return img, nil
 }
 
-// identify returns what tells an open image from others. The error is that of ctx, or says
+// Identify returns what tells an open image from others. The error is that of ctx, or says
 // that the image is of a kind that changes.
-func identify(ctx context.Context, img *layered.Image) (ImageIs, error) {
+func Identify(ctx context.Context, img *layered.Image) (ImageIs, error) {
 	var is ImageIs
 	if img.Live {
 		return is, fmt.Errorf("%s: a live process is not the same when its tasks run: save its memory to a core first", img.Arg)
@@ -188,8 +193,8 @@ func identify(ctx context.Context, img *layered.Image) (ImageIs, error) {
 	return is, nil
 }
 
-// differs returns in what way an image is another one now, or "".
-func (is *ImageIs) differs(now *ImageIs) string {
+// Differs returns in what way an image is another one now, or "".
+func (is *ImageIs) Differs(now *ImageIs) string {
 	if len(is.Files) != len(now.Files) {
 		return fmt.Sprintf("it consisted of %d files, and does of %d", len(is.Files), len(now.Files))
 	}

@@ -115,7 +115,7 @@ func (p *Plan) add(ctx context.Context, spec ImageSpec, q *search.Query, o *Opti
 			return err
 		}
 	}
-	is, err := identify(ctx, img)
+	is, err := Identify(ctx, img)
 	if err != nil {
 		return err
 	}
@@ -124,19 +124,25 @@ func (p *Plan) add(ctx context.Context, spec ImageSpec, q *search.Query, o *Opti
 		return &ImageError{spec.Arg, err}
 	}
 	defer s.Close()
-	if n := s.Work() / o.TaskBytes; n >= MaxTasks-uint64(len(p.Tasks)) {
-		return fmt.Errorf("%s: more than %d tasks of %d bytes: make them larger", spec.Arg, MaxTasks, o.TaskBytes)
+	return p.cut(s, &spec.Options, is, o.TaskBytes)
+}
+
+// cut adds an image that a search was prepared for, in tasks of so many bytes.
+func (p *Plan) cut(s *search.Search, opening *layered.Options, is ImageIs, taskBytes uint64) error {
+	img := s.Image()
+	if n := s.Work() / taskBytes; n >= MaxTasks-uint64(len(p.Tasks)) {
+		return fmt.Errorf("%s: more than %d tasks of %d bytes: make them larger", img.Arg, MaxTasks, taskBytes)
 	}
 	first, left := len(p.Tasks), s.Work()
-	for r := range s.Parts(o.TaskBytes) {
-		n := min(left, o.TaskBytes)
+	for r := range s.Parts(taskBytes) {
+		n := min(left, taskBytes)
 		p.Tasks = append(p.Tasks, Task{Image: len(p.Images), Range: r, Bytes: n})
 		left -= n
 	}
 	if len(p.Tasks) == first {
 		return errors.New("an image without a task")
 	}
-	p.Images = append(p.Images, Image{Arg: Text(spec.Arg), Opening: openingOf(&spec.Options), Is: is, Format: img.Format, Bytes: s.Bytes()})
+	p.Images = append(p.Images, Image{Arg: Text(img.Arg), Opening: OpeningOf(opening), Is: is, Format: img.Format, Bytes: s.Bytes()})
 	return nil
 }
 

@@ -57,6 +57,13 @@ func (p *Plan) Run(ctx context.Context, task int, w io.Writer, o RunOptions) (*A
 			return nil, err
 		}
 	}
+	return p.RunPart(ctx, task, part, w)
+}
+
+// RunPart runs a task, by its index, as Run does, with a search that was prepared for its
+// range in the image of the plan, and that may share the image with others. Errors are those
+// of w, and where ctx ends, the cause of that.
+func (p *Plan) RunPart(ctx context.Context, task int, part *search.Part, w io.Writer) (*Account, error) {
 	out, err := newResultWriter(w, p.header(task))
 	if err != nil {
 		return nil, err
@@ -69,7 +76,7 @@ func (p *Plan) Run(ctx context.Context, task int, w io.Writer, o RunOptions) (*A
 		return nil, err
 	}
 	a := &Account{
-		Scanned: stats.Scanned, Absent: stats.Absent, Unreadable: stats.Unreadable, Limited: stats.Stopped, Changed: img.Changed(),
+		Scanned: stats.Scanned, Absent: stats.Absent, Unreadable: stats.Unreadable, Limited: stats.Stopped, Changed: part.Image().Changed(),
 		Workers: stats.Workers, Elapsed: stats.Elapsed,
 	}
 	a.Complete = len(a.Unreadable) == 0 && !image.ContentChanged(a.Changed)

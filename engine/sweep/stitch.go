@@ -150,6 +150,11 @@ func (r *Results) Stitch(ctx context.Context, n int, img *layered.Image, q *sear
 		return nil, err
 	}
 	defer s.Close()
+	return r.StitchInto(ctx, n, s, sink)
+}
+
+// StitchInto does what Stitch does, with a search that was prepared for the image.
+func (r *Results) StitchInto(ctx context.Context, n int, s *search.Search, sink search.Sink) (*search.Summary, error) {
 	found := search.Found{Matches: func(yield func(search.Match) bool) error { return r.matches(ctx, n, yield) }}
 	kernels := map[simd.Level]bool{}
 	first, end := r.plan.tasksOf(n)

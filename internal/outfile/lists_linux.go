@@ -48,9 +48,12 @@ func listedModeAt(path string, mode fs.FileMode) fs.FileMode {
 // modeOfList returns what is left of a mode by the access list that get reads. Whoever is
 // named there may be anybody of the group or of the others.
 func modeOfList(mode fs.FileMode, get func([]byte) (int, error)) fs.FileMode {
-	list := make([]byte, 64<<10) // as long as an attribute can be
-	n, err := get(list)
-	for err == unix.EINTR {
+	n, err := get(nil) // most files have none
+	var list []byte
+	for err == unix.EINTR || err == nil && list == nil {
+		if err == nil {
+			list = make([]byte, 64<<10) // as long as an attribute can be
+		}
 		n, err = get(list)
 	}
 	switch {

@@ -1,5 +1,3 @@
-// Package state keeps what a sweep over many images was asked, what was done of it and what
-// was found.
 package state
 
 import (
@@ -35,6 +33,7 @@ type About struct {
 	Version  string   // of the program
 	Began    time.Time
 	Ended    time.Time // zero while something is left to be done
+	Listed   bool      // whether all images are known
 }
 
 // Activity is what is known of whoever works on a sweep. The zero value is: nobody does, and
@@ -53,7 +52,7 @@ const (
 	Running = "running"
 	Done    = "done"
 	Partial = "partial" // it was searched, and not all of it could be looked at
-	Failed  = "failed"  // it could not be opened
+	Failed  = "failed"  // it could not be searched
 	Skipped = "skipped" // it is no image, or a rule of choice leaves it out
 	Aside   = "aside"   // it is set aside: the process died twice in it
 )
@@ -78,10 +77,14 @@ type Image struct {
 	Patterns []PatternHits // those with hits, in the order of the question
 	Density  []uint32      // hits in 64 equal parts of First to Last
 
-	Scanned, Zero, Absent, Unreadable, Missing uint64 // bytes
+	// Of the memory that was asked for, Scanned bytes were searched, Unreadable could not be
+	// read, and Absent are not in the image. Zero of Scanned were known to be zeros that nothing
+	// matches. Missing bytes should be in the image and are not; what of them has addresses is
+	// Absent as well.
+	Scanned, Zero, Absent, Unreadable, Missing uint64
 
 	Elapsed time.Duration // of work on it; it differs from run to run
-	Tries   int           // how often it was begun
+	Tries   int           // how often it was begun and not ended
 }
 
 // PatternHits is the number of hits of a pattern in an image.

@@ -341,6 +341,15 @@ func (r *JSONLReporter) undecided(s *search.Summary) {
 
 // Summary writes the summary of an image.
 func (r *JSONLReporter) Summary(s *search.Summary) {
+	r.startSummary(s)
+	r.AddName("kernel", s.Kernel())
+	r.AddUint("workers", uint64(s.Workers))
+	r.Add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
+	r.FinishLine()
+}
+
+// startSummary begins the summary of an image, with all but what tells how it was searched.
+func (r *JSONLReporter) startSummary(s *search.Summary) {
 	r.StartLine("summary")
 	r.AddName("image", s.Image)
 	r.AddUint("hits", s.Hits)
@@ -379,8 +388,4 @@ func (r *JSONLReporter) Summary(s *search.Summary) {
 		r.AddUint("rules_left_out", uint64(s.Rules.LeftOut))
 		r.AddUint("rules_undecided", s.Rules.NumUndecided)
 	}
-	r.AddName("kernel", s.Kernel())
-	r.AddUint("workers", uint64(s.Workers))
-	r.Add("seconds", strconv.FormatFloat(s.Elapsed.Seconds(), 'f', 6, 64))
-	r.FinishLine()
 }

@@ -4,6 +4,8 @@
 package report
 
 import (
+	"io"
+
 	"vscan/cmd/vscan/internal/console"
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -58,7 +60,7 @@ const MaxHitBytes = 1 << 20
 
 // base is what reporters share: where they write, and where in the image a hit is.
 type base struct {
-	out    *console.Output
+	out    io.Writer
 	target *layered.Image
 	last   engine.Interval // the interval of the latest hit: the next one often lies there too
 	place  engine.Place    // the place of last

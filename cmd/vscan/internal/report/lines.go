@@ -1,0 +1,39 @@
+package report
+
+import (
+	"bytes"
+	"io"
+
+	"vscan/engine/search"
+)
+
+// lines is a search.Sink that writes what is found in an image as lines of jsonl, for a state
+// that keeps them: whole lines without blanks behind them, and without a summary.
+type lines struct{ *JSONLReporter }
+
+// NewLines returns a sink that writes the lines of jsonl of an image to w, but for its summary:
+// hits, rules that match, and what of the rules is not known. context says whether hits have
+// what lies around them.
+func NewLines(w io.Writer, context bool) search.Sink {
+	return lines{&JSONLReporter{base: base{out: w}, context: context, parted: true}}
+}
+
+func (l lines) Begin(s *search.Search) error {
+	l.JSONLReporter.Begin(s.Image())
+	return nil
+}
+
+func (l lines) End(s *search.Summary) error {
+	l.JSONLReporter.End(s)
+	return l.WriteError()
+}
+
+// SummaryLine returns the summary of an image as a line of jsonl, without its end and without
+// what differs from one run to another: the time, kernels and workers.
+func SummaryLine(s *search.Summary) []byte {
+	var b bytes.Buffer
+	r := &JSONLReporter{base: base{out: &b}}
+	r.startSummary(s)
+	r.FinishLine()
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}

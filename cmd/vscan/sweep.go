@@ -1,0 +1,456 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/report"
+	"vscan/engine"
+	"vscan/engine/image/layered"
+	"vscan/engine/search"
+	"vscan/engine/sweep"
+	"vscan/engine/sweep/local"
+	"vscan/engine/sweep/state"
+	"vscan/internal/outfile"
+	"vscan/internal/wording"
+)
+
+const sweepHelp = `sweep searches many images for many patterns, and keeps what it found and how far it
+is in a database in a folder, so that nothing is lost however it ends: after Ctrl-C, the
+death of the process or a full disk, --resume goes on where it was, and ends with the
+same results.
+
+Flags that say what to search for and where are those of vscan find. At most 1,000,000
+hits a pattern and image are kept unless -m says otherwise; what was reached is told.
+
+An image that cannot be opened, or not wholly be searched, is recorded with the reason;
+the others are searched, and the exit code is 3. What was under way when the process
+died, twice, is set aside and told; --retry takes it up again, and what failed.`
+
+// defaultMaxHits is how many hits of a pattern a sweep keeps of an image.
+const defaultMaxHits = 1_000_000
+
+// sweepFlags are the flags of sweep.
+type sweepFlags struct {
+	searchFlags
+	patternArgs
+	results, resume string
+	retry           bool
+	open            uint64
+	taskSize        uint64
+	taskTime        time.Duration
+}
+
+// sweepCommand makes the command sweep.
+func (a *commands) sweepCommand() *cobra.Command {
+	f := sweepFlags{open: local.DefaultOpen, taskSize: sweep.DefaultTaskBytes}
+	f.format = "jsonl"
+	f.MaxHits = defaultMaxHits
+	cmd := &cobra.Command{
+		Use:   "sweep [flags] --results DIR PATTERN IMAGE...",
+		Short: "Search many images for many patterns, resumably",
+		Long:  sweepHelp,
+		Example: `  vscan sweep --results found -F words.txt dumps/core.1 memory.lime
+  vscan sweep --resume found
+  vscan sweep --resume found --retry`,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.sweep(cmd, &f, args)
+		},
+	}
+	f.patternArgs.register(cmd, &f.searchFlags)
+	f.registerAt(cmd)
+	f.registerWhere(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&f.results, "results", "", "begin a sweep, and keep its state and results in the folder `DIR`")
+	fs.StringVar(&f.resume, "resume", "", "go on with the sweep of the folder `DIR`")
+	fs.BoolVar(&f.retry, "retry", false, "with --resume, take up again what was set aside or could not be searched")
+	fs.Var(cli.NewNumber(&f.open, 1, 4096), "open", "at most `N` images are open at a time")
+	fs.Var(cli.NewByteCount(&f.taskSize, 1, 1<<62), "task-size", "workers share images in tasks of about `SIZE` bytes that take time to search")
+	fs.DurationVar(&f.taskTime, "task-timeout", 0, "a task that takes longer than `TIME`, as 10m, has failed (default no limit)")
+	f.bytes = engine.HitBytes
+	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxHitBytes), "bytes", "keep at most `N` bytes of a hit")
+	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "keep `N` bytes before and after a hit")
+	f.registerRun(a, cmd)
+	fs.MarkHidden("stats")
+	f.image.Register(cmd)
+	return cmd
+}
+
+// sweep begins a sweep or goes on with one, and runs it.
+func (a *commands) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error {
+	ctx := cmd.Context()
+	switch {
+	case (f.results == "") == (f.resume == ""):
+		return cli.UsageError(cmd, "want --results DIR, to begin a sweep, or --resume DIR, to go on with one")
+	case f.retry && f.resume == "":
+		return cli.UsageError(cmd, "--retry goes with --resume DIR")
+	case f.taskTime < 0:
+		return cli.UsageError(cmd, "--task-timeout: want a time of 0 and more")
+	}
+	if err := f.complete(); err != nil {
+		return err
+	}
+	if f.resume != "" {
+		return a.resumeSweep(cmd, f, args)
+	}
+	setup, images, err := a.sweepSetup(cmd, f, args)
+	if err != nil {
+		return err
+	}
+	db, err := state.Create(ctx, f.results, setup)
+	if exists := (*state.ExistsError)(nil); errors.As(err, &exists) {
+		return a.otherSweep(ctx, f, setup, err)
+	} else if err != nil {
+		return err
+	}
+	return a.runSweep(ctx, f, db, images)
+}
+
+// sweepSetup returns what a sweep asks, and the arguments that are images.
+func (a *commands) sweepSetup(cmd *cobra.Command, f *sweepFlags, args []string) (*state.Setup, []string, error) {
+	f.record = &ruleRecord{}
+	pats, images, err := a.readQuestion(cmd, &f.searchFlags, &f.patternArgs, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.readAt(cmd.Context(), &f.searchFlags); err != nil {
+		return nil, nil, err
+	}
+	f.fillQuery(pats)
+	a.noteEndless(&f.searchFlags)
+	setup, err := f.setup(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	setup.Given = images
+	return setup, images, nil
+}
+
+// setup returns what the query and the flags ask.
+func (f *sweepFlags) setup(cmd *cobra.Command) (*state.Setup, error) {
+	if err := f.image.Check(); err != nil {
+		return nil, err
+	}
+	opening, err := f.image.Layered()
+	if err != nil {
+		return nil, err
+	}
+	var rules *sweep.Rules
+	if f.Rules != nil {
+		if rules, err = f.record.rules(f.patternArgs.leftOut); err != nil {
+			return nil, err
+		}
+	}
+	question, err := sweep.NewQuestion(&f.Query, rules)
+	if err != nil {
+		return nil, err
+	}
+	s := &state.Setup{Version: version(), Patterns: f.Query.Names(), Options: optionsOf(cmd)}
+	sum := sha256.New()
+	for _, p := range []struct {
+		of any
+		to *[]byte
+	}{{question, &s.Question}, {sweep.OpeningOf(&opening), &s.Opening}, {local.Shown{HitBytes: f.HitBytes, Around: f.context}, &s.Shown}} {
+		if *p.to, err = json.Marshal(p.of); err != nil {
+			return nil, err
+		}
+		sum.Write(*p.to)
+	}
+	s.Digest = hex.EncodeToString(sum.Sum(nil))
+	return s, nil
+}
+
+// asked has the flags that change what is found, by the key of the question, the opening or
+// what is shown that they change.
+var asked = map[string][]string{
+	"patterns": {"pattern", "file", "fixed", "set", "ignore-case", "full-words", "no-exceptions"}, "rules": {"file", "define", "include-anywhere"},
+	"per_mapping": {"rule-scope"}, "rule_steps": {"rule-steps"}, "all_strings": {"all-strings"},
+	"align": {"align"}, "align_word": {"align"}, "max_match": {"max-match"}, "overlapping": {"overlap"}, "ranges": {"range"}, "in": {"in"}, "at": {"at"},
+	"max_hits": {"max-count"}, "max_bytes": {"max-bytes"},
+	"over": {"map"}, "under": {"under"}, "modules": {"modules"}, "sysroot": {"sysroot"}, "format": {"image-format"}, "space": {"space"}, "word": {"word"},
+	"endian": {"endian"}, "prot_none": {"prot-none"}, "resident": {"resident"},
+	"bytes": {"bytes"}, "context": {"context"},
+}
+
+// optionsOf returns the flags that were given and change what is found, for people.
+func optionsOf(cmd *cobra.Command) []state.Option {
+	var all []state.Option
+	changes := map[string]bool{}
+	for _, flags := range asked {
+		for _, name := range flags {
+			changes[name] = true
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !changes[f.Name] {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			for _, v := range list.GetSlice() {
+				all = append(all, state.Option{Name: f.Name, Value: v})
+			}
+			return
+		}
+		all = append(all, state.Option{Name: f.Name, Value: f.Value.String()})
+	})
+	return all
+}
+
+// differences returns in what two setups differ, a line each, of the keys for which counts
+// returns true.
+func differences(was, now *state.Setup, counts func(key string) bool) ([]string, error) {
+	var all []string
+	for _, p := range [][2][]byte{{was.Question, now.Question}, {was.Opening, now.Opening}, {was.Shown, now.Shown}} {
+		var before, here map[string]json.RawMessage
+		if err := errors.Join(json.Unmarshal(p[0], &before), json.Unmarshal(p[1], &here)); err != nil {
+			return nil, err
+		}
+		for key, flags := range asked {
+			if !counts(key) || bytes.Equal(before[key], here[key]) {
+				continue
+			}
+			all = append(all, difference(key, flags, before[key], here[key]))
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// difference returns a line on a key that differs.
+func difference(key string, flags []string, before, here json.RawMessage) string {
+	text := func(v json.RawMessage) string {
+		if v == nil {
+			return "not given"
+		}
+		return shorten(string(v), 60)
+	}
+	switch key {
+	case "rules":
+		return "other YARA rules"
+	case "patterns":
+		return otherPatterns(before, here)
+	}
+	return fmt.Sprintf("--%s: %s there, %s here", flags[0], text(before), text(here))
+}
+
+// otherPatterns returns in what two lists of patterns differ.
+func otherPatterns(before, here json.RawMessage) string {
+	var was, now []sweep.Pattern
+	if json.Unmarshal(before, &was) != nil || json.Unmarshal(here, &now) != nil || len(was) != len(now) {
+		return fmt.Sprintf("%s there, %d here", wording.Count(uint64(len(was)), "pattern"), len(now))
+	}
+	for i := range was {
+		if w, n := string(was[i].Name), string(now[i].Name); w != n {
+			return fmt.Sprintf("pattern %d is %s there, %s here", i+1, shorten(w, 60), shorten(n, 60))
+		}
+	}
+	return "patterns of the same names look for something else" // by -i, -w or exceptions
+}
+
+// shorten returns s, cut where it has more than so many bytes.
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// otherSweep returns the error of a folder that has a sweep already.
+func (a *commands) otherSweep(ctx context.Context, f *sweepFlags, now *state.Setup, err error) error {
+	r, bad := state.Read(ctx, f.results)
+	if bad != nil {
+		return bad
+	}
+	defer r.Close()
+	was, bad := r.Setup(ctx)
+	if bad != nil {
+		return bad
+	}
+	all, bad := differences(was, now, func(string) bool { return true })
+	if bad != nil {
+		return bad
+	}
+	if !slices.Equal(was.Given, now.Given) {
+		all = append(all, "other images")
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%w, which asks the same: --resume %s goes on with it", err, f.results)
+	}
+	return fmt.Errorf("%w, which is another one (%s): take another folder, or go on with that one with --resume %s", err, strings.Join(all, "; "), f.results)
+}
+
+// resumeSweep goes on with a sweep.
+func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string) error {
+	ctx := cmd.Context()
+	if len(args) > 0 {
+		return cli.UsageError(cmd, "--resume takes patterns and images from the folder: give none")
+	}
+	a.Begin("opening " + f.resume)
+	db, err := state.Open(ctx, f.resume)
+	if missing := (*state.MissingError)(nil); errors.As(err, &missing) {
+		return fmt.Errorf("%w: --results %s begins one", err, f.resume)
+	} else if err != nil {
+		return err
+	}
+	setup, err := db.Setup(ctx)
+	if err == nil {
+		err = a.checkSame(cmd, f, setup)
+	}
+	if err == nil {
+		err = a.noteResumed(ctx, f, db)
+	}
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
+	given := setup.Given
+	if db.Resumed().Listed {
+		given = nil
+	}
+	return a.runSweep(ctx, f, db, given)
+}
+
+// checkSame refuses flags that ask something else than the sweep that is gone on with.
+func (a *commands) checkSame(cmd *cobra.Command, f *sweepFlags, was *state.Setup) error {
+	given := func(key string) bool {
+		return slices.ContainsFunc(asked[key], func(name string) bool { return cmd.Flags().Changed(name) })
+	}
+	f.noImages = true
+	var now *state.Setup
+	var err error
+	if len(f.exprs)+len(f.files)+len(f.literals)+len(f.sets) > 0 {
+		now, _, err = a.sweepSetup(cmd, f, nil)
+	} else if err = f.readAt(cmd.Context(), &f.searchFlags); err == nil {
+		f.fillQuery(nil)
+		now, err = f.setup(cmd)
+	}
+	if err != nil {
+		return err
+	}
+	all, err := differences(was, now, given)
+	if err == nil && len(all) > 0 {
+		err = fmt.Errorf("%s has another sweep (%s): leave these flags out to go on with it, or begin another one with --results", f.resume, strings.Join(all, "; "))
+	}
+	return err
+}
+
+// noteResumed tells what of a sweep is kept, what is done again and what is left.
+func (a *commands) noteResumed(ctx context.Context, f *sweepFlags, db *state.DB) error {
+	again := uint64(0)
+	if f.retry {
+		var err error
+		if again, err = db.Retry(ctx); err != nil {
+			return err
+		}
+	}
+	r := db.Resumed()
+	more := ""
+	if !r.Listed {
+		more = " of those that are known so far"
+	}
+	a.Note("%s: %s kept, %s left%s", f.resume, wording.Count(r.Kept, "image"), wording.Count(r.Left, "image"), more)
+	if again > 0 {
+		a.Note("%s: %s taken up again (--retry)", f.resume, wording.Count(again, "image"))
+	}
+	for _, s := range r.Again {
+		a.Note("%s is done again: it was under way when the sweep ended", s)
+	}
+	for _, s := range r.Aside {
+		a.Note("%s is set aside: the program died twice while it was searched; --retry takes it up again", s)
+	}
+	if r.Version != version() {
+		a.Note("%s: it was begun by %s", f.resume, r.Version)
+	}
+	return nil
+}
+
+// sweepImages returns the images that arguments name.
+func sweepImages(args []string) iter.Seq2[local.Input, error] {
+	return func(yield func(local.Input, error) bool) {
+		for _, arg := range args {
+			if !yield(local.Input{Arg: arg}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// runSweep runs a sweep to its end and tells the outcome.
+func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, images []string) error {
+	o := local.Options{
+		Workers: int(f.workers), Open: int(f.open), TaskBytes: f.taskSize, TaskTime: f.taskTime,
+		ShardSize: f.ShardSize, Kernel: f.Kernel, Budget: a.Budget(),
+		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, f.context > 0) },
+		Summary: report.SummaryLine,
+		Accept:  acceptor(db.Dir()),
+		Note:    func(arg, text string) { a.Note("%s: %s", arg, text) },
+	}
+	if images != nil {
+		o.Inputs = sweepImages(images)
+	}
+	opening, err := f.image.Layered()
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
+	o.Mmap = opening.Mmap
+	a.Begin("sweeping")
+	err = local.Run(ctx, db, o)
+	totals, bad := db.Totals(context.WithoutCancel(ctx))
+	err = errors.Join(err, bad)
+	if bad := db.Close(err == nil); err == nil {
+		err = bad
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
+			return cli.ExitCode(cli.ExitInterrupted)
+		}
+		return err
+	}
+	return a.sweepOutcome(db.Dir(), totals)
+}
+
+// acceptor returns what refuses images that are the state of the sweep or where output goes.
+func acceptor(dir string) func(*layered.Image) error {
+	own, err := os.Stat(filepath.Join(dir, state.File))
+	return func(img *layered.Image) error {
+		for _, file := range img.Files() {
+			if err == nil && outfile.Same(file, own) {
+				return errors.New("it is the state of this sweep")
+			}
+		}
+		if cli.IsOutput(img.Files()...) {
+			return cli.OutputError(img.Arg)
+		}
+		return nil
+	}
+}
+
+// sweepOutcome tells how a sweep went, and returns its exit code.
+func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
+	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside]
+	text := fmt.Sprintf("%s swept, %s", wording.Count(t.Images-t.States[state.Skipped], "image"), wording.Count(t.Hits, "hit"))
+	for _, s := range []string{state.Partial, state.Failed, state.Aside, state.Skipped} {
+		if n := t.States[s]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, s)
+		}
+	}
+	a.Note("%s: %s", dir, text)
+	return cli.Outcome{Found: t.Found, Incomplete: incomplete > 0}.ExitStatus()
+}

@@ -1,0 +1,136 @@
+package local
+
+import (
+	"context"
+	"sync"
+
+	"vscan/engine"
+	"vscan/engine/sweep/state"
+)
+
+// Progress is how far a sweep has come. It may be read while the sweep runs.
+type Progress struct {
+	mu    sync.Mutex
+	is    Counters
+	under map[*UnderWay]bool
+}
+
+// Counters are numbers of a sweep. Those that were counted before it was resumed are
+// among them.
+type Counters struct {
+	Images   uint64 // that are known
+	AllKnown bool   // whether these are all
+	Settled  uint64 // images of which all is done that will be done
+	Failed   uint64 // of these, those that were not searched, or not wholly
+	Skipped  uint64 // of these, those that were not to be searched
+	Bytes    uint64 // bytes searched, of images that are settled
+	Hits     uint64 // of images that are settled
+}
+
+// UnderWay is an image, or a task of one, that is searched.
+type UnderWay struct {
+	Arg              string
+	Task             int    // its number, from 0
+	Tasks            int    // 0: the image is one task
+	Bytes            uint64 // bytes to be searched; 0: not known yet
+	*engine.Progress        // nil: it is not searched yet
+}
+
+// Read returns the numbers, and what is under way, in no order.
+func (p *Progress) Read() (Counters, []UnderWay) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var under []UnderWay
+	for u := range p.under {
+		under = append(under, *u)
+	}
+	return p.is, under
+}
+
+// begin takes the numbers of what was done before.
+func (p *Progress) begin(ctx context.Context, db *state.DB) error {
+	totals, err := db.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is = Counters{
+		Images: totals.Images, AllKnown: totals.Listed, Settled: totals.Images - totals.States[state.Waiting],
+		Failed: totals.States[state.Failed] + totals.States[state.Partial] + totals.States[state.Aside], Skipped: totals.States[state.Skipped],
+		Bytes: totals.Scanned, Hits: totals.Hits,
+	}
+	p.under = map[*UnderWay]bool{}
+	return nil
+}
+
+func (p *Progress) known(batch []Input, added int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.Images += uint64(added)
+	if added < len(batch) { // some were known before, with or without a reason to skip them
+		return
+	}
+	for _, in := range batch {
+		if in.Skip != "" {
+			p.is.Skipped++
+			p.is.Settled++
+		}
+	}
+}
+
+func (p *Progress) allKnown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.AllKnown = true
+}
+
+// again says that a settled image is searched anew.
+func (p *Progress) again(rec *state.Settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.Settled--
+	p.is.Bytes -= rec.Scanned
+	p.is.Hits -= rec.Hits
+	if rec.State != state.Done {
+		p.is.Failed--
+	}
+}
+
+func (p *Progress) settled(rec *state.Image) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.Settled++
+	p.is.Bytes += rec.Scanned
+	p.is.Hits += rec.Hits
+	if rec.State != state.Done {
+		p.is.Failed++
+	}
+}
+
+// start says that something is under way, until end.
+func (p *Progress) start(u UnderWay) *tracked {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.under[&u] = true
+	return &tracked{p, &u}
+}
+
+// tracked is something that is under way.
+type tracked struct {
+	p *Progress
+	u *UnderWay
+}
+
+// searching says that a search of so many bytes has begun.
+func (t *tracked) searching(bytes uint64, p *engine.Progress) {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	t.u.Bytes, t.u.Progress = bytes, p
+}
+
+func (t *tracked) end() {
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	delete(t.p.under, t.u)
+}

@@ -1,0 +1,246 @@
+package state
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"vscan/engine/addr"
+)
+
+// Input is an image that is to be swept, or with Skip, one that is not, and why.
+type Input struct{ Arg, Skip string }
+
+// Add adds images behind those that are known, in their order. One that is known already is
+// left out. It returns how many were added.
+func (db *DB) Add(inputs []Input) (added int, err error) {
+	err = db.writer.wait(func(t *tx) error {
+		next := db.next
+		for _, in := range inputs {
+			state := Waiting
+			if in.Skip != "" {
+				state = Skipped
+			}
+			s, err := t.stmt("INSERT OR IGNORE INTO image (n, arg, state, reason) VALUES (?, ?, ?, ?)")
+			if err != nil {
+				return err
+			}
+			done, err := s.Exec(db.next, []byte(in.Arg), state, in.Skip)
+			if err != nil {
+				return err
+			}
+			if n, err := done.RowsAffected(); err != nil {
+				return err
+			} else if n > 0 {
+				db.next++
+			}
+		}
+		added = db.next - next
+		return nil
+	})
+	return added, err
+}
+
+// SetListed says that all images are known.
+func (db *DB) SetListed() error {
+	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE meta SET value = 1 WHERE name = 'listed'") })
+}
+
+// The states of a task are Waiting, Done, Failed and Aside.
+
+// Task is a task of an image that has several.
+type Task struct {
+	Range  addr.Range
+	Bytes  uint64
+	State  string
+	Reason string // of Failed and Aside
+}
+
+// Claim is an image that was claimed.
+type Claim struct {
+	N        int
+	Arg      string
+	Tries    int    // how often it was begun, this time included
+	Identity []byte // as Planned was told; nil where it has no tasks yet
+	Tasks    []Task // likewise
+}
+
+// Claim takes the next image that waits, the first one, but those in which the program died
+// come last. That it is begun is committed. It returns nil where none waits.
+func (db *DB) Claim() (*Claim, error) {
+	var c *Claim
+	err := db.writer.wait(func(t *tx) error {
+		row, err := t.row("SELECT n, arg, tries + 1, identity FROM image WHERE state = 'waiting' ORDER BY tries, n LIMIT 1")
+		if err != nil {
+			return err
+		}
+		of := &Claim{}
+		var arg []byte
+		if err := row.Scan(&of.N, &arg, &of.Tries, &of.Identity); errors.Is(err, sql.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		of.Arg = string(arg)
+		if of.Identity != nil {
+			if of.Tasks, err = t.tasks(of.N); err != nil {
+				return err
+			}
+		}
+		c = of
+		return t.exec("UPDATE image SET state = 'running', under_way = 1, tries = tries + 1 WHERE n = ?", of.N)
+	})
+	return c, err
+}
+
+// tasks returns the tasks of an image.
+func (t *tx) tasks(n int) (all []Task, err error) {
+	s, err := t.stmt("SELECT first, last, bytes, state, reason FROM task WHERE image = ? ORDER BY k")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Query(n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var task Task
+		var first, last, bytes int64
+		if err := rows.Scan(&first, &last, &bytes, &task.State, &task.Reason); err != nil {
+			return nil, err
+		}
+		task.Range, task.Bytes = addr.Range{First: addr.Addr(first), Last: addr.Addr(last)}, uint64(bytes)
+		all = append(all, task)
+	}
+	return all, rows.Err()
+}
+
+// Planned says that a claimed image has several tasks, which wait. Nothing of the image
+// itself is under way any more.
+func (db *DB) Planned(n int, identity []byte, tasks []Task) error {
+	return db.writer.wait(func(t *tx) error {
+		for k, task := range tasks {
+			if err := t.exec("INSERT INTO task (image, k, state, first, last, bytes) VALUES (?, ?, 'waiting', ?, ?, ?)",
+				n, k, int64(task.Range.First), int64(task.Range.Last), int64(task.Bytes)); err != nil {
+				return err
+			}
+		}
+		return t.exec("UPDATE image SET under_way = 0, tries = tries - 1, identity = ? WHERE n = ?", identity, n)
+	})
+}
+
+// Opened says that an image that was planned before is open again.
+func (db *DB) Opened(n int) error {
+	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 0, tries = tries - 1 WHERE n = ?", n) })
+}
+
+// BeginTask says that a task is begun, which is committed.
+func (db *DB) BeginTask(n, k int) error {
+	return db.writer.wait(func(t *tx) error {
+		return t.exec("UPDATE task SET under_way = 1, tries = tries + 1 WHERE image = ? AND k = ?", n, k)
+	})
+}
+
+// EndTask says that a task is Done, with a result, or Failed.
+func (db *DB) EndTask(n, k int, state, reason string) error {
+	return db.writer.later(0, func(t *tx) error {
+		if state != Done {
+			if err := drop(t, n, k); err != nil {
+				return err
+			}
+		}
+		return t.exec("UPDATE task SET under_way = 0, state = ?, reason = ? WHERE image = ? AND k = ?", state, reason, n, k)
+	})
+}
+
+// GiveBackTask says that a task was given up before it had an end, and waits again.
+func (db *DB) GiveBackTask(n, k int) error {
+	return db.writer.later(0, func(t *tx) error {
+		if err := drop(t, n, k); err != nil {
+			return err
+		}
+		return t.exec("UPDATE task SET under_way = 0, tries = tries - 1 WHERE image = ? AND k = ?", n, k)
+	})
+}
+
+// BeginSettling says that the results of all tasks of an image are put together now.
+func (db *DB) BeginSettling(n int) error {
+	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 1, tries = tries + 1 WHERE n = ?", n) })
+}
+
+// GiveBack says that an image was given up before it was settled, and waits again. Its tasks
+// are kept.
+func (db *DB) GiveBack(n int) error {
+	return db.writer.later(0, func(t *tx) error {
+		if err := drop(t, n, -1); err != nil {
+			return err
+		}
+		return t.exec("UPDATE image SET state = 'waiting', tries = tries - under_way, under_way = 0 WHERE n = ?", n)
+	})
+}
+
+// Beside is what is kept beside the record of an image.
+type Beside struct {
+	Found    bool   // whether anything was found, hits or rules that match
+	Lacks    bool   // whether some of its tasks have no result
+	Identity []byte // what it was, for Settled; nil where that cannot be told
+	Stamp    string // likewise
+}
+
+// Settle keeps the record of an image, and with it the lines that were written. All fields of it
+// but Tries count.
+func (db *DB) Settle(i *Image, b Beside) error {
+	patterns, err := rowsOf(i.Patterns)
+	if err != nil {
+		return err
+	}
+	var density []byte
+	if len(i.Density) > 0 {
+		if density, err = json.Marshal(i.Density); err != nil {
+			return err
+		}
+	}
+	var modified any
+	if !i.Modified.IsZero() {
+		modified = i.Modified.UnixNano()
+	}
+	return db.writer.later(len(i.Summary)+len(patterns), func(t *tx) error {
+		if i.State == Failed {
+			if err := drop(t, i.N, -1); err != nil {
+				return err
+			}
+		}
+		for _, s := range []string{"DELETE FROM result WHERE image = ?", "DELETE FROM task WHERE image = ?"} {
+			if err := t.exec(s, i.N); err != nil {
+				return err
+			}
+		}
+		return t.exec(`UPDATE image SET state = ?, reason = ?, under_way = 0, found = ?, lacks_tasks = ?, identity = ?, stamp = ?, format = ?, size = ?, modified = ?, first = ?, last = ?,
+			summary = ?, hits = ?, at_least = ?, patterns = ?, density = ?, scanned = ?, zero = ?, absent = ?, unreadable = ?, missing = ?, elapsed = ? WHERE n = ?`,
+			i.State, i.Reason, b.Found, b.Lacks, b.Identity, b.Stamp, i.Format, int64(i.Size), modified, int64(i.First), int64(i.Last),
+			i.Summary, int64(i.Hits), i.AtLeast, patterns, density, int64(i.Scanned), int64(i.Zero), int64(i.Absent), int64(i.Unreadable), int64(i.Missing), int64(i.Elapsed), i.N)
+	})
+}
+
+// DropLines has what was written of the lines of an image not count.
+func (db *DB) DropLines(n int) error {
+	return db.writer.later(0, func(t *tx) error { return drop(t, n, -1) })
+}
+
+// DropResult has what was written of the result of a task not count.
+func (db *DB) DropResult(n, k int) error {
+	return db.writer.later(0, func(t *tx) error { return drop(t, n, k) })
+}
+
+// DropTasks has a claimed image have no tasks.
+func (db *DB) DropTasks(n int) error {
+	return db.writer.wait(func(t *tx) error {
+		for _, s := range []string{"DELETE FROM result WHERE image = ?", "DELETE FROM task WHERE image = ?", "UPDATE image SET identity = NULL WHERE n = ?"} {
+			if err := t.exec(s, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -169,3 +169,40 @@ func parseDuration(s string) (time.Duration, bool) {
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= 0
 }
+
+// chosenInputs is what a sweep keeps of the flags that say which files are swept.
+type chosenInputs struct {
+	Rules   []chosenRule `json:"rules,omitempty"`
+	MaxSize uint64       `json:"max_size,omitempty"`
+	Newer   string       `json:"newer,omitempty"` // RFC 3339
+	Hidden  bool         `json:"hidden,omitempty"`
+	Null    bool         `json:"null,omitempty"`
+	Raw     bool         `json:"raw,omitempty"`
+}
+
+// chosenRule is a nameRule. Its bytes may be any.
+type chosenRule struct {
+	Glob    []byte `json:"glob"`
+	Include bool   `json:"include"`
+}
+
+// chosen returns what is kept of the flags.
+func (f *inputFlags) chosen() chosenInputs {
+	c := chosenInputs{MaxSize: f.maxSize, Newer: f.newer.String(), Hidden: f.hidden, Null: f.null, Raw: f.raw}
+	for _, r := range f.rules {
+		c.Rules = append(c.Rules, chosenRule{[]byte(r.glob), r.include})
+	}
+	return c
+}
+
+// flags returns the flags of which c was kept.
+func (c *chosenInputs) flags() (f inputFlags, err error) {
+	f = inputFlags{choice: choice{maxSize: c.MaxSize}, hidden: c.Hidden, null: c.Null, raw: c.Raw}
+	for _, r := range c.Rules {
+		f.rules = append(f.rules, nameRule{string(r.Glob), r.Include})
+	}
+	if c.Newer != "" {
+		f.newer.Time, err = time.Parse(time.RFC3339Nano, c.Newer)
+	}
+	return f, err
+}

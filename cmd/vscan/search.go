@@ -97,15 +97,21 @@ func (f *searchFlags) registerOutput(cmd *cobra.Command) {
 
 // registerRun adds the flags that say how the search is done.
 func (f *searchFlags) registerRun(a *commands, cmd *cobra.Command) {
+	f.registerWork(a, cmd)
 	f.progress = "auto"
+	fs := cmd.Flags()
+	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
+	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
+}
+
+// registerWork adds the flags that say who works on the search, and with what.
+func (f *searchFlags) registerWork(a *commands, cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	fs.VarP(cli.NewNumber(&f.workers, 0, engine.MaxWorkers), "workers", "j", "`N` workers (default one a processor)")
 	fs.Var(cli.NewByteCount(&f.ShardSize, 1, math.MaxUint64), "shard-size", "`N` bytes that a worker takes at a time (default 4194304)")
 	fs.Var(cli.NewKernelLevel(&f.Kernel), "kernel", "use the kernels of this `LEVEL`: see vscan kernels (default the best, or $VSCAN_KERNEL)")
-	cli.ChoiceVar(cmd, &f.progress, "progress", "", "`WHEN` to show on standard error how far it is: auto (at a terminal), always or never", "auto", "always", "never")
 	a.MemoryVar(cmd)
-	fs.BoolVar(&f.stats, "stats", false, "tell at the end what was scanned, how and how fast, on standard error")
 }
 
 // complete checks the flags against one another, and takes the level of kernels from

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,6 +28,7 @@ import (
 	"vscan/engine/sweep"
 	"vscan/engine/sweep/local"
 	"vscan/engine/sweep/state"
+	"vscan/engine/sweep/summary"
 	"vscan/internal/outfile"
 	"vscan/internal/wording"
 )
@@ -50,7 +52,10 @@ const defaultMaxHits = 1_000_000
 type sweepFlags struct {
 	searchFlags
 	patternArgs
+	inputFlags
+	gentleFlags
 	results, resume string
+	exports         []string // formats that are written at the end
 	retry           bool
 	open            uint64
 	taskSize        uint64
@@ -62,6 +67,7 @@ func (a *commands) sweepCommand() *cobra.Command {
 	f := sweepFlags{open: local.DefaultOpen, taskSize: sweep.DefaultTaskBytes}
 	f.format = "jsonl"
 	f.MaxHits = defaultMaxHits
+	f.recursive = true
 	cmd := &cobra.Command{
 		Use:   "sweep [flags] --results DIR PATTERN IMAGE...",
 		Short: "Search many images for many patterns, resumably",
@@ -87,10 +93,24 @@ func (a *commands) sweepCommand() *cobra.Command {
 	f.bytes = engine.HitBytes
 	fs.Var(cli.NewByteCount(&f.bytes, 0, report.MaxHitBytes), "bytes", "keep at most `N` bytes of a hit")
 	fs.VarP(cli.NewByteCount(&f.context, 0, maxContext), "context", "C", "keep `N` bytes before and after a hit")
-	f.registerRun(a, cmd)
-	fs.MarkHidden("stats")
+	f.inputFlags.register(cmd)
+	fs.StringSliceVarP(&f.exports, "output", "o", nil, "at the end, also write the results to hits.`FORMAT` in DIR: jsonl, csv, parquet or sqlite; several with commas")
+	f.registerWork(a, cmd)
+	cli.SweepProgressVar(cmd, &f.progress)
+	f.gentleFlags.register(cmd)
 	f.image.Register(cmd)
+	cmd.AddCommand(a.sweepStatusCommand(), a.sweepExportCommand(), a.sweepDiffCommand())
 	return cmd
+}
+
+// checkExports refuses formats that are none.
+func checkExports(cmd *cobra.Command, formats []string) error {
+	for _, format := range formats {
+		if !slices.Contains(exportFormats, format) {
+			return cli.UsageError(cmd, "-o %s: want jsonl, csv, parquet or sqlite, with commas between them", format)
+		}
+	}
+	return nil
 }
 
 // sweep begins a sweep or goes on with one, and runs it.
@@ -104,7 +124,7 @@ func (a *commands) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error
 	case f.taskTime < 0:
 		return cli.UsageError(cmd, "--task-timeout: want a time of 0 and more")
 	}
-	if err := f.complete(); err != nil {
+	if err := errors.Join(checkExports(cmd, f.exports), f.complete()); err != nil {
 		return err
 	}
 	if f.resume != "" {
@@ -120,7 +140,7 @@ func (a *commands) sweep(cmd *cobra.Command, f *sweepFlags, args []string) error
 	} else if err != nil {
 		return err
 	}
-	return a.runSweep(ctx, f, db, images)
+	return a.runSweep(cmd, f, db, images)
 }
 
 // sweepSetup returns what a sweep asks, and the arguments that are images.
@@ -140,6 +160,9 @@ func (a *commands) sweepSetup(cmd *cobra.Command, f *sweepFlags, args []string) 
 		return nil, nil, err
 	}
 	setup.Given = images
+	if setup.Choice, err = json.Marshal(f.inputFlags.chosen()); err != nil {
+		return nil, nil, err
+	}
 	return setup, images, nil
 }
 
@@ -319,11 +342,18 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if err != nil {
 		return errors.Join(err, db.Close(false))
 	}
+	var was chosenInputs
+	if err := json.Unmarshal(setup.Choice, &was); err != nil {
+		return errors.Join(fmt.Errorf("%s: which files are swept cannot be read: %w", f.resume, err), db.Close(false))
+	}
+	if f.inputFlags, err = was.flags(); err != nil {
+		return errors.Join(err, db.Close(false))
+	}
 	given := setup.Given
 	if db.Resumed().Listed {
 		given = nil
 	}
-	return a.runSweep(ctx, f, db, given)
+	return a.runSweep(cmd, f, db, given)
 }
 
 // checkSame refuses flags that ask something else than the sweep that is gone on with.
@@ -380,19 +410,54 @@ func (a *commands) noteResumed(ctx context.Context, f *sweepFlags, db *state.DB)
 	return nil
 }
 
-// sweepImages returns the images that arguments name.
-func sweepImages(args []string) iter.Seq2[local.Input, error] {
+// sweepImages returns the images that arguments stand for. What cannot be read to find them is
+// an image that has failed.
+func sweepImages(ctx context.Context, in *inputs) iter.Seq2[local.Input, error] {
 	return func(yield func(local.Input, error) bool) {
-		for _, arg := range args {
-			if !yield(local.Input{Arg: arg}, nil) {
+		for found, err := range in.all(ctx) {
+			out := local.Input{Arg: found.Arg, Below: found.Found}
+			switch {
+			case found.Arg == "":
+				yield(out, err)
+				return
+			case err != nil:
+				out.Fail = withoutName(found.Arg, err)
+			case found.Skip != nil:
+				out.Skip = found.Skip.Reason()
+			}
+			if !yield(out, nil) {
 				return
 			}
 		}
 	}
 }
 
+// withoutName returns the text of an error without the name that it begins with.
+func withoutName(name string, err error) string {
+	return strings.TrimPrefix(err.Error(), name+": ")
+}
+
+// skips returns why a file that was found below a folder is no image, or "". A dump of a format
+// that is not read is one, which has failed.
+func (f *sweepFlags) skips(arg string, img *layered.Image, err error) string {
+	if isUnreadDump(err) {
+		return ""
+	}
+	why := f.inputFlags.leftOut(input{Arg: arg, Found: true}, img, err, f.image.Format != "")
+	if why == nil {
+		return ""
+	}
+	return why.Reason()
+}
+
 // runSweep runs a sweep to its end and tells the outcome.
-func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, images []string) error {
+func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, images []string) error {
+	ctx := cmd.Context()
+	pace, err := f.gentleFlags.begin()
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
+	var progress local.Progress
 	o := local.Options{
 		Workers: int(f.workers), Open: int(f.open), TaskBytes: f.taskSize, TaskTime: f.taskTime,
 		ShardSize: f.ShardSize, Kernel: f.Kernel, Budget: a.Budget(),
@@ -400,9 +465,11 @@ func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, im
 		Summary: report.SummaryLine,
 		Accept:  acceptor(db.Dir()),
 		Note:    func(arg, text string) { a.Note("%s: %s", arg, text) },
+		Skip:    f.skips, Pace: pace, Progress: &progress,
 	}
 	if images != nil {
-		o.Inputs = sweepImages(images)
+		in := &inputs{flags: &f.inputFlags, args: images, stdin: readUntil(ctx, cmd.InOrStdin()), budget: a.Budget(), empty: f.image.Empty, results: db.Dir()}
+		o.Inputs = sweepImages(ctx, in)
 	}
 	opening, err := f.image.Layered()
 	if err != nil {
@@ -410,10 +477,15 @@ func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, im
 	}
 	o.Mmap = opening.Mmap
 	a.Begin("sweeping")
+	bar := a.StartSweepBar(f.progress, false, func() cli.SweepProgress { return sweepProgress(&progress) })
 	err = local.Run(ctx, db, o)
+	bar.Finish()
 	totals, bad := db.Totals(context.WithoutCancel(ctx))
 	err = errors.Join(err, bad)
 	if bad := db.Close(err == nil); err == nil {
+		err = bad
+	}
+	if bad := a.writeSummary(context.WithoutCancel(ctx), db.Dir()); err == nil {
 		err = bad
 	}
 	if err != nil {
@@ -423,7 +495,50 @@ func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, im
 		}
 		return err
 	}
+	for _, format := range f.exports {
+		if err := a.exportSweep(ctx, db.Dir(), format, filepath.Join(db.Dir(), "hits."+format)); err != nil {
+			return err
+		}
+	}
 	return a.sweepOutcome(db.Dir(), totals)
+}
+
+// sweepProgress returns how far a sweep is, what is under way in the order of names.
+func sweepProgress(p *local.Progress) cli.SweepProgress {
+	is, under := p.Read()
+	out := cli.SweepProgress{Images: is.Settled, Known: is.Images, AllKnown: is.AllKnown, Bytes: is.Bytes, Hits: is.Hits, Failures: is.Failed}
+	slices.SortFunc(under, func(a, b local.UnderWay) int { return cmp.Or(strings.Compare(a.Arg, b.Arg), a.Task-b.Task) })
+	for _, u := range under {
+		one := cli.ImageProgress{Name: u.Arg, Of: u.Bytes}
+		if u.Tasks > 0 {
+			one.Name = fmt.Sprintf("%s (task %d of %d)", u.Arg, u.Task+1, u.Tasks)
+		}
+		if u.Progress != nil {
+			one.Bytes = u.Progress.Bytes.Load()
+			out.Hits += u.Progress.Hits.Load()
+		}
+		out.Bytes += one.Bytes
+		out.UnderWay = append(out.UnderWay, one)
+	}
+	return out
+}
+
+// writeSummary writes the page and the JSON that sum up the sweep of a folder.
+func (a *commands) writeSummary(ctx context.Context, dir string) error {
+	src, err := state.Read(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	s, err := summary.Collect(ctx, src)
+	if err != nil {
+		return err
+	}
+	from, err := stateInfo(dir)
+	if err != nil {
+		return err
+	}
+	return s.Write(ctx, dir, outfile.Options{From: from})
 }
 
 // acceptor returns what refuses images that are the state of the sweep or where output goes.

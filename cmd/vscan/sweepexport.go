@@ -25,6 +25,9 @@ sqlite is a database with tables of images, patterns, hits and rules, and views
 by pattern (by_pattern), by image (by_image) and with all names (found). Parquet is written
 by the program vscan-parquet, which is looked for beside vscan and in PATH.`
 
+// exportFormats are the formats in which results are written.
+var exportFormats = []string{"jsonl", "csv", "parquet", "sqlite"}
+
 // sweepExportCommand makes the command that writes the results of a sweep.
 func (a *commands) sweepExportCommand() *cobra.Command {
 	var format string
@@ -52,7 +55,7 @@ func (a *commands) sweepExportCommand() *cobra.Command {
 			return a.exportSweep(cmd.Context(), args[0], format, out)
 		},
 	}
-	cli.ChoiceVar(cmd, &format, "to", "", "`FORMAT` to write: jsonl, csv, parquet or sqlite", "jsonl", "csv", "parquet", "sqlite")
+	cli.ChoiceVar(cmd, &format, "to", "", "`FORMAT` to write: jsonl, csv, parquet or sqlite", exportFormats...)
 	return cmd
 }
 

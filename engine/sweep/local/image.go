@@ -83,7 +83,9 @@ func (r *runner) image(ctx context.Context, c *state.Claim) error {
 		return r.share(ctx, w)
 	}
 	rec.Elapsed = time.Since(began)
-	if err != nil {
+	if skip := (*skipError)(nil); errors.As(err, &skip) {
+		rec.State, rec.Reason = state.Skipped, skip.why
+	} else if err != nil {
 		rec.State, rec.Reason = state.Failed, reasonOf(c.Arg, err)
 		is, stamp = nil, ""
 	}
@@ -102,6 +104,19 @@ func reasonOf(arg string, err error) string {
 		text = strings.TrimPrefix(text, name+": ")
 	}
 	return text
+}
+
+// skipError says why what was opened is no image.
+type skipError struct{ why string }
+
+func (e *skipError) Error() string { return e.why }
+
+// skips returns why an image is skipped, or ""; img and err are what came of opening it.
+func (r *runner) skips(c *state.Claim, img *layered.Image, err error) string {
+	if r.Skip == nil || !c.Below {
+		return ""
+	}
+	return r.Skip(c.Arg, img, err)
 }
 
 // stateError is an error of the state, after which the sweep cannot go on.
@@ -123,7 +138,7 @@ func (r *runner) settled(rec *state.Image, b state.Beside) error {
 		return err
 	}
 	r.Progress.settled(rec)
-	if rec.State != state.Done {
+	if rec.State != state.Done && rec.State != state.Skipped {
 		r.Note(rec.Arg, rec.State+": "+rec.Reason)
 	}
 	return nil
@@ -136,6 +151,12 @@ func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.I
 	opening := r.opening
 	opening.Budget = share
 	img, err := layered.Open(ctx, c.Arg, opening)
+	if why := r.skips(c, img, err); why != "" {
+		err = &skipError{why}
+		if img != nil {
+			img.Close()
+		}
+	}
 	if err != nil {
 		share.Release()
 		return nil, nil, "", nil, err

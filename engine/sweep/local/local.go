@@ -38,8 +38,7 @@ import (
 // DefaultOpen is how many images are open at a time.
 const DefaultOpen = 16
 
-// Input is an image to be swept, as layered.Open takes it. Skip, if it is not "", is why it is
-// not, and is recorded.
+// Input is an image to be swept, or something that is not, which is recorded with the reason.
 type Input = state.Input
 
 // Shown is what of hits is in the lines, as the fields of search.Query have it.
@@ -76,6 +75,13 @@ type Options struct {
 	// Accept, if not nil, is called with each image once it is open. Its error is why the
 	// image is not searched.
 	Accept func(*layered.Image) error
+
+	// Skip, if not nil, is called with what came of opening an image that was found below a
+	// folder. If it returns a reason, that is no image, and skipped.
+	Skip func(arg string, img *layered.Image, err error) (reason string)
+
+	// Pace is as in search.Query, of all searches together.
+	Pace func(ctx context.Context, bytes uint64)
 
 	// Note, if not nil, is called with what there is to tell of an image. It may be called by
 	// several goroutines at once.
@@ -165,7 +171,9 @@ func Run(ctx context.Context, db *state.DB, o Options) error {
 	if r.of, r.query, r.opening, err = Query(ctx, setup, o.Budget); err != nil {
 		return err
 	}
-	r.query.Workers, r.query.ShardSize, r.query.Kernel = 1, o.ShardSize, o.Kernel
+	r.query.Workers, r.query.ShardSize, r.query.Kernel, r.query.Pace = 1, o.ShardSize, o.Kernel, o.Pace
+	r.query.Cache = search.NewCache(o.Budget)
+	defer r.query.Cache.Close()
 	r.opening.Mmap, r.opening.Sequential = o.Mmap, true
 	for i, name := range setup.Patterns {
 		r.names[name] = i

@@ -72,10 +72,15 @@ func (p *Progress) known(batch []Input, added int) {
 		return
 	}
 	for _, in := range batch {
-		if in.Skip != "" {
+		switch {
+		case in.Fail != "":
+			p.is.Failed++
+		case in.Skip != "":
 			p.is.Skipped++
-			p.is.Settled++
+		default:
+			continue
 		}
+		p.is.Settled++
 	}
 }
 
@@ -103,7 +108,11 @@ func (p *Progress) settled(rec *state.Image) {
 	p.is.Settled++
 	p.is.Bytes += rec.Scanned
 	p.is.Hits += rec.Hits
-	if rec.State != state.Done {
+	switch rec.State {
+	case state.Done:
+	case state.Skipped:
+		p.is.Skipped++
+	default:
 		p.is.Failed++
 	}
 }

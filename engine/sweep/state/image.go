@@ -71,7 +71,7 @@ func readSetup(ctx context.Context, db *sql.DB) (*Setup, error) {
 	s := &Setup{}
 	var given, names, options []byte
 	err := readMeta(ctx, db, map[string]any{
-		"question": &s.Question, "opening": &s.Opening, "shown": &s.Shown, "given": &given, "digest": &s.Digest, "version": &s.Version,
+		"question": &s.Question, "opening": &s.Opening, "shown": &s.Shown, "given": &given, "choice": &s.Choice, "digest": &s.Digest, "version": &s.Version,
 		"patterns": &names, "options": &options,
 	})
 	if err != nil {

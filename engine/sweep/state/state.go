@@ -52,7 +52,7 @@ const lockFile = "sweep.lock"
 const schema = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE image (
-	n INTEGER PRIMARY KEY, arg BLOB NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+	n INTEGER PRIMARY KEY, arg BLOB NOT NULL, below INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
 	tries INTEGER NOT NULL DEFAULT 0, under_way INTEGER NOT NULL DEFAULT 0, found INTEGER NOT NULL DEFAULT 0, lacks_tasks INTEGER NOT NULL DEFAULT 0,
 	identity BLOB, stamp TEXT NOT NULL DEFAULT '',
 	format TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0, modified INTEGER,
@@ -82,6 +82,7 @@ type Setup struct {
 	Opening  []byte   // a sweep.Opening
 	Shown    []byte   // what of hits is in the lines
 	Given    []string // what was given to be swept, as arguments
+	Choice   []byte   // JSON of the caller: which of what was given is swept
 	Digest   string   // of all that decides what is found
 	Version  string   // of the program
 	Patterns []string // the names of hits, in the order of the patterns
@@ -189,7 +190,7 @@ func fill(ctx context.Context, dir string, s *Setup) error {
 		name  string
 		value any
 	}{
-		{"question", s.Question}, {"opening", s.Opening}, {"shown", s.Shown}, {"given", given}, {"digest", s.Digest}, {"version", s.Version},
+		{"question", s.Question}, {"opening", s.Opening}, {"shown", s.Shown}, {"given", given}, {"choice", s.Choice}, {"digest", s.Digest}, {"version", s.Version},
 		{"patterns", names}, {"options", options}, {"began", time.Now().UnixNano()}, {"ended", nil}, {"listed", 0}, {"synced", 0}, {"format", Format},
 	} {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?)", m.name, m.value); err != nil {

@@ -8,8 +8,24 @@ import (
 	"vscan/engine/addr"
 )
 
-// Input is an image that is to be swept, or with Skip, one that is not, and why.
-type Input struct{ Arg, Skip string }
+// Input is an image that is to be swept, or something that is not, and why.
+type Input struct {
+	Arg   string // as layered.Open takes it
+	Below bool   // it was found below a folder, and not named
+	Skip  string // why it is left out
+	Fail  string // why it, or what is below it, cannot be searched
+}
+
+// state returns the state that the input begins in, and the reason for it.
+func (in *Input) state() (state, reason string) {
+	switch {
+	case in.Fail != "":
+		return Failed, in.Fail
+	case in.Skip != "":
+		return Skipped, in.Skip
+	}
+	return Waiting, ""
+}
 
 // Add adds images behind those that are known, in their order. One that is known already is
 // left out. It returns how many were added.
@@ -17,15 +33,12 @@ func (db *DB) Add(inputs []Input) (added int, err error) {
 	err = db.writer.wait(func(t *tx) error {
 		next := db.next
 		for _, in := range inputs {
-			state := Waiting
-			if in.Skip != "" {
-				state = Skipped
-			}
-			s, err := t.stmt("INSERT OR IGNORE INTO image (n, arg, state, reason) VALUES (?, ?, ?, ?)")
+			state, reason := in.state()
+			s, err := t.stmt("INSERT OR IGNORE INTO image (n, arg, below, state, reason) VALUES (?, ?, ?, ?, ?)")
 			if err != nil {
 				return err
 			}
-			done, err := s.Exec(db.next, []byte(in.Arg), state, in.Skip)
+			done, err := s.Exec(db.next, []byte(in.Arg), in.Below, state, reason)
 			if err != nil {
 				return err
 			}
@@ -60,6 +73,7 @@ type Task struct {
 type Claim struct {
 	N        int
 	Arg      string
+	Below    bool   // it was found below a folder
 	Tries    int    // how often it was begun, this time included
 	Identity []byte // as Planned was told; nil where it has no tasks yet
 	Tasks    []Task // likewise
@@ -70,13 +84,13 @@ type Claim struct {
 func (db *DB) Claim() (*Claim, error) {
 	var c *Claim
 	err := db.writer.wait(func(t *tx) error {
-		row, err := t.row("SELECT n, arg, tries + 1, identity FROM image WHERE state = 'waiting' ORDER BY tries, n LIMIT 1")
+		row, err := t.row("SELECT n, arg, below, tries + 1, identity FROM image WHERE state = 'waiting' ORDER BY tries, n LIMIT 1")
 		if err != nil {
 			return err
 		}
 		of := &Claim{}
 		var arg []byte
-		if err := row.Scan(&of.N, &arg, &of.Tries, &of.Identity); errors.Is(err, sql.ErrNoRows) {
+		if err := row.Scan(&of.N, &arg, &of.Below, &of.Tries, &of.Identity); errors.Is(err, sql.ErrNoRows) {
 			return nil
 		} else if err != nil {
 			return err

@@ -411,16 +411,20 @@ func (a *commands) runSweep(ctx context.Context, f *sweepFlags, db *state.DB, im
 	o.Mmap = opening.Mmap
 	a.Begin("sweeping")
 	err = local.Run(ctx, db, o)
-	totals, bad := db.Totals(context.WithoutCancel(ctx))
+	if ctx.Err() != nil && err != nil {
+		a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
+		a.Begin("writing what was found to the disk") // it is safe from all but a power cut already
+		if err := db.Close(false); err != nil {
+			return err
+		}
+		return cli.ExitCode(cli.ExitInterrupted)
+	}
+	totals, bad := db.Totals(ctx)
 	err = errors.Join(err, bad)
 	if bad := db.Close(err == nil); err == nil {
 		err = bad
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
-			return cli.ExitCode(cli.ExitInterrupted)
-		}
 		return err
 	}
 	return a.sweepOutcome(db.Dir(), totals)

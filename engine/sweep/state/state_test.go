@@ -251,6 +251,9 @@ func TestFolders(t *testing.T) {
 	if _, err := Open(t.Context(), other); err == nil || !strings.Contains(err.Error(), "is no database of a sweep") {
 		t.Errorf("%v", err)
 	}
+	if _, err := Create(t.Context(), other, &asks); err == nil || !strings.Contains(err.Error(), "is no database of a sweep") {
+		t.Errorf("%v", err)
+	}
 	info, err := os.Stat(filepath.Join(dir, File))
 	if must(t, err); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
@@ -294,4 +297,25 @@ func TestFull(t *testing.T) {
 	if must(t, err); c.N != 0 || c.Tries != 1 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// A program that died while it began a sweep leaves nothing that is in the way of another one.
+func TestDiedAtTheBeginning(t *testing.T) {
+	dir := t.TempDir()
+	for _, statement := range []string{"", "PRAGMA journal_mode = WAL"} {
+		db, err := connect(dir, File, "")
+		must(t, err)
+		_, err = db.Exec(statement)
+		must(t, errors.Join(err, db.Close()))
+		if _, err := Open(t.Context(), dir); !errors.As(err, new(*MissingError)) {
+			t.Errorf("%q: %v", statement, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, File)); err != nil || info.Size() == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	db, err := Create(t.Context(), dir, &asks)
+	must(t, err)
+	must(t, db.Close(false))
+	reopen(t, dir).Close(false)
 }

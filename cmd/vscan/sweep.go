@@ -449,7 +449,12 @@ func acceptor(dir string) func(*layered.Image) error {
 // sweepOutcome tells how a sweep went, and returns its exit code.
 func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
 	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside]
-	text := fmt.Sprintf("%s swept, %s", wording.Count(t.Images-t.States[state.Skipped], "image"), wording.Count(t.Hits, "hit"))
+	least := ""
+	if t.AtLeast > 0 {
+		least = "at least "
+		a.Note("%s: in %s not all hits of a pattern were counted: there are as many as -m allows, and there may be more", dir, wording.Count(t.AtLeast, "image"))
+	}
+	text := fmt.Sprintf("%s swept, %s%s", wording.Count(t.Images-t.States[state.Skipped], "image"), least, wording.Count(t.Hits, "hit"))
 	for _, s := range []string{state.Partial, state.Failed, state.Aside, state.Skipped} {
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)

@@ -232,12 +232,12 @@ func (r *runner) feed(ctx context.Context) {
 	var batch []Input
 	last := time.Now()
 	add := func() bool {
-		n, err := r.db.Add(batch)
+		added, skipped, err := r.db.Add(batch)
 		if err != nil {
 			r.end(err)
 			return false
 		}
-		r.Progress.known(batch, n)
+		r.Progress.known(uint64(added), uint64(skipped))
 		batch, last = batch[:0], time.Now()
 		r.mu.Lock()
 		r.fed++

@@ -64,19 +64,13 @@ func (p *Progress) begin(ctx context.Context, db *state.DB) error {
 	return nil
 }
 
-func (p *Progress) known(batch []Input, added int) {
+// known says that so many images became known, of which some are skipped.
+func (p *Progress) known(added, skipped uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.is.Images += uint64(added)
-	if added < len(batch) { // some were known before, with or without a reason to skip them
-		return
-	}
-	for _, in := range batch {
-		if in.Skip != "" {
-			p.is.Skipped++
-			p.is.Settled++
-		}
-	}
+	p.is.Images += added
+	p.is.Skipped += skipped
+	p.is.Settled += skipped
 }
 
 func (p *Progress) allKnown() {

@@ -229,7 +229,6 @@ func (db *DB) Anew(n int) error {
 		for _, s := range []string{
 			"DELETE FROM lines WHERE image = ?", "DELETE FROM result WHERE image = ?", "DELETE FROM task WHERE image = ?",
 			"UPDATE image SET state = 'waiting', reason = '', tries = 0, under_way = 0, lacks_tasks = 0, found = 0, identity = NULL, stamp = '', summary = NULL, hits = 0, patterns = NULL, density = NULL, scanned = 0 WHERE n = ?",
-			"UPDATE meta SET value = NULL WHERE name = 'ended' AND ? >= 0",
 		} {
 			if err := t.exec(s, n); err != nil {
 				return err

@@ -123,7 +123,8 @@ type DB struct {
 	reads  *sql.DB
 	writer *writer
 	resume Resumed
-	next   int // the place of the next image; of the writer's goroutine
+	next   int  // the place of the next image; of the writer's goroutine
+	begun  bool // whether an image was claimed; likewise
 }
 
 // Create begins a sweep in a folder, which is made where it is not there. The error is an
@@ -336,7 +337,7 @@ func (db *DB) Close(over bool) error {
 	var err error
 	if over {
 		err = db.writer.wait(func(tx *tx) error {
-			return tx.exec("UPDATE meta SET value = ? WHERE name = 'ended'", time.Now().UnixNano())
+			return tx.exec("UPDATE meta SET value = ? WHERE name = 'ended' AND value IS NULL", time.Now().UnixNano())
 		})
 	}
 	err = errors.Join(err, db.reads.Close(), db.writer.stop()) // the last to close it tidies up

@@ -62,9 +62,9 @@ func must(t *testing.T, err error) {
 func TestSource(t *testing.T) {
 	db, dir := newSweep(t)
 	defer db.Close(false)
-	n, err := db.Add([]Input{{Arg: "one\xff"}, {Arg: "notes", Skip: "no image"}, {Arg: "one\xff"}, {Arg: "two"}})
-	if must(t, err); n != 3 {
-		t.Errorf("%d added", n)
+	n, skipped, err := db.Add([]Input{{Arg: "one\xff"}, {Arg: "notes", Skip: "no image"}, {Arg: "one\xff"}, {Arg: "two"}})
+	if must(t, err); n != 3 || skipped != 1 {
+		t.Errorf("%d added, %d skipped", n, skipped)
 	}
 	c, err := db.Claim()
 	must(t, err)
@@ -136,7 +136,7 @@ func linesOf(t *testing.T, r *Reader, n int) []byte {
 // is gone.
 func TestUnderWay(t *testing.T) {
 	db, dir := newSweep(t)
-	_, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
+	_, _, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
 	must(t, err)
 	for round := range 3 {
 		one, err := db.Claim()
@@ -204,7 +204,7 @@ func TestUnderWay(t *testing.T) {
 // What the process died in once comes last.
 func TestSuspectsLast(t *testing.T) {
 	db, dir := newSweep(t)
-	_, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
+	_, _, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
 	must(t, err)
 	_, err = db.Claim()
 	must(t, err)
@@ -264,7 +264,7 @@ func TestFolders(t *testing.T) {
 // what was kept before is there. What is under way then does not count as tried.
 func TestFull(t *testing.T) {
 	db, dir := newSweep(t)
-	_, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
+	_, _, err := db.Add([]Input{{Arg: "one"}, {Arg: "two"}})
 	must(t, err)
 	_, err = db.Claim()
 	must(t, err)
@@ -297,6 +297,38 @@ func TestFull(t *testing.T) {
 	if must(t, err); c.N != 0 || c.Tries != 1 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// When a sweep ended is when its last image was settled, however often it is gone on with.
+func TestEnded(t *testing.T) {
+	db, dir := newSweep(t)
+	_, _, err := db.Add([]Input{{Arg: "one"}})
+	must(t, err)
+	ended := func() time.Time {
+		r, err := Read(t.Context(), dir)
+		must(t, err)
+		defer r.Close()
+		a, err := r.About(t.Context())
+		must(t, err)
+		return a.Ended
+	}
+	if !ended().IsZero() {
+		t.Error("it ended before it began")
+	}
+	must(t, db.Close(true))
+	first := ended()
+	db = reopen(t, dir)
+	must(t, db.Close(true))
+	if first.IsZero() || !ended().Equal(first) {
+		t.Errorf("it ended at %v, and then at %v", first, ended())
+	}
+	db = reopen(t, dir)
+	_, err = db.Claim()
+	must(t, err)
+	if !ended().IsZero() {
+		t.Error("it has ended and goes on")
+	}
+	must(t, db.Close(false))
 }
 
 // A program that died while it began a sweep leaves nothing that is in the way of another one.

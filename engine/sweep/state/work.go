@@ -12,8 +12,8 @@ import (
 type Input struct{ Arg, Skip string }
 
 // Add adds images behind those that are known, in their order. One that is known already is
-// left out. It returns how many were added.
-func (db *DB) Add(inputs []Input) (added int, err error) {
+// left out. It returns how many were added, and how many of these are skipped.
+func (db *DB) Add(inputs []Input) (added, skipped int, err error) {
 	err = db.writer.wait(func(t *tx) error {
 		next := db.next
 		for _, in := range inputs {
@@ -33,12 +33,15 @@ func (db *DB) Add(inputs []Input) (added int, err error) {
 				return err
 			} else if n > 0 {
 				db.next++
+				if in.Skip != "" {
+					skipped++
+				}
 			}
 		}
 		added = db.next - next
 		return nil
 	})
-	return added, err
+	return added, skipped, err
 }
 
 // SetListed says that all images are known.
@@ -88,6 +91,12 @@ func (db *DB) Claim() (*Claim, error) {
 			}
 		}
 		c = of
+		if !db.begun { // which may be the first one since the sweep had ended
+			if err := t.exec("UPDATE meta SET value = NULL WHERE name = 'ended'"); err != nil {
+				return err
+			}
+			db.begun = true
+		}
 		return t.exec("UPDATE image SET state = 'running', under_way = 1, tries = tries + 1 WHERE n = ?", of.N)
 	})
 	return c, err

@@ -8,7 +8,7 @@ SOAK      ?= 1h
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has goroutines of its own, and what is used by several.
 CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/graph ./cmd/vscan/internal/...
-SHARED     = ./engine/segtree ./engine/image/... ./engine/sweep ./patterns/automaton ./cmd/vscan
+SHARED     = ./engine/segtree ./engine/image/... ./engine/sweep/... ./patterns/automaton ./cmd/vscan
 
 .PHONY: all build test lint race levels purego arm64 cross fuzz soak bench bench-count check clean
 

@@ -480,19 +480,23 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 	bar := a.StartSweepBar(f.progress, false, func() cli.SweepProgress { return sweepProgress(&progress) })
 	err = local.Run(ctx, db, o)
 	bar.Finish()
-	totals, bad := db.Totals(context.WithoutCancel(ctx))
+	if ctx.Err() != nil && err != nil {
+		a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
+		a.Begin("writing what was found to the disk") // it is safe from all but a power cut already
+		if err := db.Close(false); err != nil {
+			return err
+		}
+		return cli.ExitCode(cli.ExitInterrupted)
+	}
+	totals, bad := db.Totals(ctx)
 	err = errors.Join(err, bad)
 	if bad := db.Close(err == nil); err == nil {
 		err = bad
 	}
-	if bad := a.writeSummary(context.WithoutCancel(ctx), db.Dir()); err == nil {
-		err = bad
-	}
 	if err != nil {
-		if ctx.Err() != nil {
-			a.Note("%s: not complete: interrupted: --resume %s goes on with it", db.Dir(), db.Dir())
-			return cli.ExitCode(cli.ExitInterrupted)
-		}
+		return err
+	}
+	if err := a.writeSummary(ctx, db.Dir()); err != nil {
 		return err
 	}
 	for _, format := range f.exports {
@@ -560,7 +564,12 @@ func acceptor(dir string) func(*layered.Image) error {
 // sweepOutcome tells how a sweep went, and returns its exit code.
 func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
 	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside]
-	text := fmt.Sprintf("%s swept, %s", wording.Count(t.Images-t.States[state.Skipped], "image"), wording.Count(t.Hits, "hit"))
+	least := ""
+	if t.AtLeast > 0 {
+		least = "at least "
+		a.Note("%s: in %s not all hits of a pattern were counted: there are as many as -m allows, and there may be more", dir, wording.Count(t.AtLeast, "image"))
+	}
+	text := fmt.Sprintf("%s swept, %s%s", wording.Count(t.Images-t.States[state.Skipped], "image"), least, wording.Count(t.Hits, "hit"))
 	for _, s := range []string{state.Partial, state.Failed, state.Aside, state.Skipped} {
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)

@@ -36,9 +36,24 @@ func TestSweepKilled(t *testing.T) {
 	want := sweptIn(t, filepath.Join(dir, "whole"))
 	compareWithFind(t, dir, want)
 
-	args := append([]string{"sweep", "--results", "killed"}, flags...)
-	killed := 0
-	for round := 0; ; round++ {
+	killed, most := 0, testenv.Rounds(2, 4, 50)
+	for sweeps := 0; killed < most || sweeps == 0; sweeps++ {
+		name := fmt.Sprint("killed", sweeps)
+		killed += killAndResume(t, r, dir, name, flags, most-killed)
+		got := sweptIn(t, filepath.Join(dir, name))
+		for i := range want {
+			if i >= len(got) || !reflect.DeepEqual(got[i], want[i]) {
+				t.Fatalf("%d images, want %d; image %d:\n%+v\nwant\n%+v", len(got), len(want), i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// killAndResume runs a sweep in a folder, kills it at most so many times, and goes on with it
+// until it ends. It returns how often it was killed.
+func killAndResume(t *testing.T, r *rand.Rand, dir, name string, flags []string, most int) (killed int) {
+	args := append([]string{"sweep", "--results", name}, flags...)
+	for {
 		cmd := exec.Command("vscan", args...)
 		cmd.Dir = dir
 		var told bytes.Buffer
@@ -46,34 +61,23 @@ func TestSweepKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if killed < testenv.Rounds(2, 4, 50) {
-			time.Sleep(time.Duration(r.IntN(200)) * time.Millisecond)
+		if killed < most {
+			time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
 			cmd.Process.Kill()
 		}
 		err := cmd.Wait()
 		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 			if code := cmd.ProcessState.ExitCode(); code != 3 {
-				t.Fatalf("round %d: %v, want exit 3\n%s", round, err, &told)
+				t.Fatalf("killed %d times: %v, want exit 3\n%s", killed, err, &told)
 			}
-			break
+			return killed
 		}
 		killed++
-		if _, err := os.Stat(filepath.Join(dir, "killed", state.File)); err != nil {
+		if info, err := os.Stat(filepath.Join(dir, name, state.File)); err != nil || info.Size() == 0 {
 			continue // it died before it had begun
 		}
-		if info, err := os.Stat(filepath.Join(dir, "killed", state.File)); err == nil && info.Size() == 0 {
-			continue
-		}
-		checkIntegrity(t, filepath.Join(dir, "killed"))
-		args = []string{"sweep", "--resume", "killed", "--retry"}
-	}
-	t.Logf("killed %d times", killed)
-	if got := sweptIn(t, filepath.Join(dir, "killed")); !reflect.DeepEqual(got, want) {
-		for i := range want {
-			if i >= len(got) || !reflect.DeepEqual(got[i], want[i]) {
-				t.Fatalf("%d images, want %d; image %d:\n%+v\nwant\n%+v", len(got), len(want), i, got[i], want[i])
-			}
-		}
+		checkIntegrity(t, filepath.Join(dir, name))
+		args = []string{"sweep", "--resume", name, "--retry"}
 	}
 }
 
@@ -115,6 +119,9 @@ func TestSweepSetAside(t *testing.T) {
 			cmd.Process.Kill()
 		}
 		cmd.Wait()
+		if round == 0 && strings.Contains(told.String(), "interrupted while sweeping") {
+			t.Skip("the machine is so busy that Ctrl-C had to end the process by force, which may count")
+		}
 		switch code := cmd.ProcessState.ExitCode(); {
 		case round == 0 && (code != 130 || !strings.Contains(told.String(), "vscan: swept: not complete: interrupted: --resume swept goes on with it")):
 			t.Errorf("exit %d\n%s", code, &told)
@@ -215,7 +222,7 @@ func sweepImagesFor(t *testing.T, r *rand.Rand, dir string, n int) (names []stri
 		case 1:
 			fmt.Fprintf(&pats, "re%d=re:%s[a-h]+\n", i, regexp.QuoteMeta(strings.ReplaceAll(word, "\x00", "a")))
 		case 2:
-			fmt.Fprintf(&pats, "wide%d=text/w:%s\n", i, strings.TrimRight(strings.ReplaceAll(word, "\x00", "a"), " "))
+			fmt.Fprintf(&pats, "wide%d=text/w:a%s\n", i, strings.TrimRight(strings.ReplaceAll(word, "\x00", "a"), " "))
 		case 3:
 			fmt.Fprintf(&pats, "num%d=u32le:%#x\n", i, r.Uint32())
 		case 4:

@@ -29,6 +29,8 @@ type openWork struct {
 	began   time.Duration  // how long it took to open and to plan it
 	waiting []int          // tasks that nobody has begun
 	left    int            // tasks that have not ended
+
+	bytes, hits uint64 // of tasks that have ended; see Progress
 }
 
 func (w *openWork) close() {
@@ -325,7 +327,8 @@ func (r *runner) searchTask(ctx context.Context, w *openWork, k int) error {
 		return err
 	}
 	defer part.Close()
-	defer r.Progress.start(UnderWay{w.img.Arg, k, len(w.plan.Tasks), part.Bytes(), part.Progress()}).end()
+	at := r.Progress.start(UnderWay{w.img.Arg, k, len(w.plan.Tasks), part.Bytes(), part.Progress()})
+	defer at.end()
 	if err := r.db.DropResult(w.n, k); err != nil {
 		return fatal(err)
 	}
@@ -333,7 +336,12 @@ func (r *runner) searchTask(ctx context.Context, w *openWork, k int) error {
 	if _, err := w.plan.RunPart(ctx, k, part, to); err != nil {
 		return err
 	}
-	return fatal(to.Flush())
+	if err := to.Flush(); err != nil {
+		return fatal(err)
+	}
+	at.end()
+	r.Progress.taskEnded(w, part.Progress())
+	return nil
 }
 
 // settle puts together what the tasks of an image have found.
@@ -342,6 +350,7 @@ func (r *runner) settle(ctx context.Context, w *openWork) error {
 	if err := r.db.BeginSettling(w.n); err != nil {
 		return err
 	}
+	defer r.Progress.start(UnderWay{Arg: w.img.Arg}).end()
 	rec := &state.Image{}
 	var sum *search.Summary
 	err := r.withMemory(func(bool) (err error) {
@@ -373,6 +382,7 @@ func (r *runner) settle(ctx context.Context, w *openWork) error {
 	r.mu.Unlock()
 	w.close()
 	r.changed.Broadcast()
+	r.Progress.settling(w)
 	return r.settled(rec, state.Beside{Found: sum != nil && sum.Found(), Lacks: len(w.lacks) > 0, Identity: w.is, Stamp: w.stamp})
 }
 

@@ -240,12 +240,12 @@ func (r *runner) feed(ctx context.Context) {
 	var batch []Input
 	last := time.Now()
 	add := func() bool {
-		n, err := r.db.Add(batch)
+		added, err := r.db.Add(batch)
 		if err != nil {
 			r.end(err)
 			return false
 		}
-		r.Progress.known(batch, n)
+		r.Progress.known(added)
 		batch, last = batch[:0], time.Now()
 		r.mu.Lock()
 		r.fed++

@@ -23,8 +23,8 @@ type Counters struct {
 	Settled  uint64 // images of which all is done that will be done
 	Failed   uint64 // of these, those that were not searched, or not wholly
 	Skipped  uint64 // of these, those that were not to be searched
-	Bytes    uint64 // bytes searched, of images that are settled
-	Hits     uint64 // of images that are settled
+	Bytes    uint64 // bytes searched, of images that are settled and of tasks that have ended
+	Hits     uint64 // of images that are settled; of tasks that have ended, matches, some of which may be no hits
 }
 
 // UnderWay is an image, or a task of one, that is searched.
@@ -64,24 +64,14 @@ func (p *Progress) begin(ctx context.Context, db *state.DB) error {
 	return nil
 }
 
-func (p *Progress) known(batch []Input, added int) {
+// known says that so many images became known.
+func (p *Progress) known(added state.Added) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.is.Images += uint64(added)
-	if added < len(batch) { // some were known before, with or without a reason to skip them
-		return
-	}
-	for _, in := range batch {
-		switch {
-		case in.Fail != "":
-			p.is.Failed++
-		case in.Skip != "":
-			p.is.Skipped++
-		default:
-			continue
-		}
-		p.is.Settled++
-	}
+	p.is.Images += added.Images
+	p.is.Skipped += added.Skipped
+	p.is.Failed += added.Failed
+	p.is.Settled += added.Skipped + added.Failed
 }
 
 func (p *Progress) allKnown() {
@@ -115,6 +105,25 @@ func (p *Progress) settled(rec *state.Image) {
 	default:
 		p.is.Failed++
 	}
+}
+
+// taskEnded says that a task of an image has searched so many bytes, and found so many matches.
+func (p *Progress) taskEnded(w *openWork, of *engine.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	bytes, hits := of.Bytes.Load(), of.Hits.Load()
+	w.bytes, w.hits = w.bytes+bytes, w.hits+hits
+	p.is.Bytes += bytes
+	p.is.Hits += hits
+}
+
+// settling says that an image is settled next, whose record counts, and not its tasks.
+func (p *Progress) settling(w *openWork) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.Bytes -= w.bytes
+	p.is.Hits -= w.hits
+	w.bytes, w.hits = 0, 0
 }
 
 // start says that something is under way, until end.

@@ -156,7 +156,7 @@ func (db *DB) Retry(ctx context.Context) (uint64, error) {
 		for _, s := range []string{
 			"DELETE FROM lines WHERE image IN (SELECT n FROM image WHERE state = 'partial' AND lacks_tasks = 1)",
 			"UPDATE task SET state = 'waiting', reason = '', tries = 0 WHERE state IN ('aside', 'failed') OR tries > 0 AND state = 'waiting'",
-			"UPDATE image SET state = 'waiting', reason = '', tries = 0, lacks_tasks = 0, found = 0, summary = NULL, hits = 0, patterns = NULL, density = NULL, scanned = 0 WHERE " + which,
+			"UPDATE image SET state = 'waiting', reason = '', tries = 0, lacks_tasks = 0, found = 0, summary = NULL, hits = 0, at_least = 0, patterns = NULL, density = NULL, scanned = 0 WHERE " + which,
 			"UPDATE image SET tries = 0 WHERE state = 'waiting' AND tries > 0",
 		} {
 			if err := t.exec(s); err != nil {
@@ -229,7 +229,6 @@ func (db *DB) Anew(n int) error {
 		for _, s := range []string{
 			"DELETE FROM lines WHERE image = ?", "DELETE FROM result WHERE image = ?", "DELETE FROM task WHERE image = ?",
 			"UPDATE image SET state = 'waiting', reason = '', tries = 0, under_way = 0, lacks_tasks = 0, found = 0, identity = NULL, stamp = '', summary = NULL, hits = 0, patterns = NULL, density = NULL, scanned = 0 WHERE n = ?",
-			"UPDATE meta SET value = NULL WHERE name = 'ended' AND ? >= 0",
 		} {
 			if err := t.exec(s, n); err != nil {
 				return err
@@ -248,7 +247,8 @@ type Totals struct {
 	Listed        bool              // whether these are all
 	States        map[string]uint64 // how many images are in each state
 	Scanned, Hits uint64
-	Found         bool // whether anything was found, hits or rules that match
+	Found         bool   // whether anything was found, hits or rules that match
+	AtLeast       uint64 // in how many images a limit ended the count of a pattern
 }
 
 // Totals returns sums over all images.
@@ -261,7 +261,7 @@ func (db *DB) Totals(ctx context.Context) (*Totals, error) {
 	for _, n := range t.States {
 		t.Images += n
 	}
-	if err := db.reads.QueryRowContext(ctx, "SELECT coalesce(sum(scanned), 0), coalesce(sum(hits), 0), coalesce(max(found), 0) FROM image").Scan(&t.Scanned, &t.Hits, &t.Found); err != nil {
+	if err := db.reads.QueryRowContext(ctx, "SELECT coalesce(sum(scanned), 0), coalesce(sum(hits), 0), coalesce(max(found), 0), coalesce(sum(at_least), 0) FROM image").Scan(&t.Scanned, &t.Hits, &t.Found, &t.AtLeast); err != nil {
 		return nil, err
 	}
 	return t, readMeta(ctx, db.reads, map[string]any{"listed": &t.Listed})

@@ -121,7 +121,8 @@ type DB struct {
 	reads  *sql.DB
 	writer *writer
 	resume Resumed
-	next   int // the place of the next image; of the writer's goroutine
+	next   int  // the place of the next image; of the writer's goroutine
+	begun  bool // whether an image was claimed; likewise
 }
 
 // Create begins a sweep in a folder, which is made where it is not there. The error is an
@@ -131,8 +132,8 @@ func Create(ctx context.Context, dir string, s *Setup) (*DB, error) {
 	if err := outfile.MakeFolder(dir); err != nil {
 		return nil, err
 	}
-	if has(dir) {
-		return nil, &ExistsError{dir}
+	if err := isNew(ctx, dir); err != nil {
+		return nil, err
 	}
 	l, err := takeLock(ctx, dir)
 	if err != nil {
@@ -145,10 +146,19 @@ func Create(ctx context.Context, dir string, s *Setup) (*DB, error) {
 	return db, err
 }
 
+// isNew returns an *ExistsError where a folder has a sweep.
+func isNew(ctx context.Context, dir string) error {
+	is, err := has(ctx, dir)
+	if err == nil && is {
+		err = &ExistsError{dir}
+	}
+	return err
+}
+
 // create makes the database. It has its name once it is whole.
 func create(ctx context.Context, dir string, l *lock, s *Setup) (*DB, error) {
-	if has(dir) { // made by who had the lock before
-		return nil, &ExistsError{dir}
+	if err := isNew(ctx, dir); err != nil { // made by who had the lock before
+		return nil, err
 	}
 	if err := outfile.MakePrivate(filepath.Join(dir, File)); err != nil {
 		return nil, err
@@ -209,18 +219,31 @@ func bytesOf(all []string) [][]byte {
 	return out
 }
 
-// has reports whether a folder has a database that was begun. An empty one is left by a
-// program that died before it could write anything.
-func has(dir string) bool {
-	info, err := os.Stat(filepath.Join(dir, File))
-	return err == nil && info.Size() > 0
+// has reports whether a folder has a sweep that was begun. A program that died before it could
+// write anything leaves an empty database, or one without tables.
+func has(ctx context.Context, dir string) (bool, error) {
+	if info, err := os.Stat(filepath.Join(dir, File)); err != nil || info.Size() == 0 {
+		return false, nil
+	}
+	db, err := connect(dir, File, "_pragma=busy_timeout(5000)")
+	if err != nil {
+		return false, err
+	}
+	defer db.Close()
+	var tables int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'").Scan(&tables); err != nil {
+		return false, fmt.Errorf("%s is no database of a sweep: %w", filepath.Join(dir, File), err)
+	}
+	return tables > 0, nil
 }
 
 // Open goes on with the sweep of a folder. What was under way when the program that worked on
 // it ended waits again, but for what is set aside: see Resumed. The error is a *MissingError
 // where there is none, and a *LockedError where another process works on it.
 func Open(ctx context.Context, dir string) (*DB, error) {
-	if !has(dir) {
+	if is, err := has(ctx, dir); err != nil {
+		return nil, err
+	} else if !is {
 		return nil, &MissingError{dir}
 	}
 	l, err := takeLock(ctx, dir)
@@ -258,7 +281,9 @@ func open(ctx context.Context, dir string, l *lock, again bool) (*DB, error) {
 
 // openReads opens the database for reading, and refuses another format.
 func openReads(ctx context.Context, dir string) (*sql.DB, error) {
-	if !has(dir) {
+	if is, err := has(ctx, dir); err != nil {
+		return nil, err
+	} else if !is {
 		return nil, &MissingError{dir}
 	}
 	db, err := connect(dir, File, "mode=ro&_pragma=busy_timeout(5000)")
@@ -310,7 +335,7 @@ func (db *DB) Close(over bool) error {
 	var err error
 	if over {
 		err = db.writer.wait(func(tx *tx) error {
-			return tx.exec("UPDATE meta SET value = ? WHERE name = 'ended'", time.Now().UnixNano())
+			return tx.exec("UPDATE meta SET value = ? WHERE name = 'ended' AND value IS NULL", time.Now().UnixNano())
 		})
 	}
 	err = errors.Join(err, db.reads.Close(), db.writer.stop()) // the last to close it tidies up

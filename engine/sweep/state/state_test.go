@@ -62,9 +62,9 @@ func must(t *testing.T, err error) {
 func TestSource(t *testing.T) {
 	db, dir := newSweep(t)
 	defer db.Close(false)
-	n, err := db.Add([]Input{{Arg: "one\xff"}, {Arg: "notes", Skip: "no image"}, {Arg: "one\xff"}, {Arg: "two"}})
-	if must(t, err); n != 3 {
-		t.Errorf("%d added", n)
+	added, err := db.Add([]Input{{Arg: "one\xff"}, {Arg: "notes", Skip: "no image"}, {Arg: "one\xff"}, {Arg: "two"}})
+	if must(t, err); added != (Added{Images: 3, Skipped: 1}) {
+		t.Errorf("%+v", added)
 	}
 	c, err := db.Claim()
 	must(t, err)
@@ -251,6 +251,9 @@ func TestFolders(t *testing.T) {
 	if _, err := Open(t.Context(), other); err == nil || !strings.Contains(err.Error(), "is no database of a sweep") {
 		t.Errorf("%v", err)
 	}
+	if _, err := Create(t.Context(), other, &asks); err == nil || !strings.Contains(err.Error(), "is no database of a sweep") {
+		t.Errorf("%v", err)
+	}
 	info, err := os.Stat(filepath.Join(dir, File))
 	if must(t, err); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
@@ -294,4 +297,57 @@ func TestFull(t *testing.T) {
 	if must(t, err); c.N != 0 || c.Tries != 1 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// When a sweep ended is when its last image was settled, however often it is gone on with.
+func TestEnded(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "one"}})
+	must(t, err)
+	ended := func() time.Time {
+		r, err := Read(t.Context(), dir)
+		must(t, err)
+		defer r.Close()
+		a, err := r.About(t.Context())
+		must(t, err)
+		return a.Ended
+	}
+	if !ended().IsZero() {
+		t.Error("it ended before it began")
+	}
+	must(t, db.Close(true))
+	first := ended()
+	db = reopen(t, dir)
+	must(t, db.Close(true))
+	if first.IsZero() || !ended().Equal(first) {
+		t.Errorf("it ended at %v, and then at %v", first, ended())
+	}
+	db = reopen(t, dir)
+	_, err = db.Claim()
+	must(t, err)
+	if !ended().IsZero() {
+		t.Error("it has ended and goes on")
+	}
+	must(t, db.Close(false))
+}
+
+// A program that died while it began a sweep leaves nothing that is in the way of another one.
+func TestDiedAtTheBeginning(t *testing.T) {
+	dir := t.TempDir()
+	for _, statement := range []string{"", "PRAGMA journal_mode = WAL"} {
+		db, err := connect(dir, File, "")
+		must(t, err)
+		_, err = db.Exec(statement)
+		must(t, errors.Join(err, db.Close()))
+		if _, err := Open(t.Context(), dir); !errors.As(err, new(*MissingError)) {
+			t.Errorf("%q: %v", statement, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, File)); err != nil || info.Size() == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	db, err := Create(t.Context(), dir, &asks)
+	must(t, err)
+	must(t, db.Close(false))
+	reopen(t, dir).Close(false)
 }

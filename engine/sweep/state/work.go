@@ -27,11 +27,14 @@ func (in *Input) state() (state, reason string) {
 	return Waiting, ""
 }
 
+// Added is how many images were added, and how many of these are skipped, or have failed.
+type Added struct{ Images, Skipped, Failed uint64 }
+
 // Add adds images behind those that are known, in their order. One that is known already is
-// left out. It returns how many were added.
-func (db *DB) Add(inputs []Input) (added int, err error) {
+// left out.
+func (db *DB) Add(inputs []Input) (added Added, err error) {
 	err = db.writer.wait(func(t *tx) error {
-		next := db.next
+		added = Added{}
 		for _, in := range inputs {
 			state, reason := in.state()
 			s, err := t.stmt("INSERT OR IGNORE INTO image (n, arg, below, state, reason) VALUES (?, ?, ?, ?, ?)")
@@ -46,12 +49,23 @@ func (db *DB) Add(inputs []Input) (added int, err error) {
 				return err
 			} else if n > 0 {
 				db.next++
+				added.count(state)
 			}
 		}
-		added = db.next - next
 		return nil
 	})
 	return added, err
+}
+
+// count counts an image that was added in a state.
+func (a *Added) count(state string) {
+	a.Images++
+	switch state {
+	case Skipped:
+		a.Skipped++
+	case Failed:
+		a.Failed++
+	}
 }
 
 // SetListed says that all images are known.
@@ -102,6 +116,12 @@ func (db *DB) Claim() (*Claim, error) {
 			}
 		}
 		c = of
+		if !db.begun { // which may be the first one since the sweep had ended
+			if err := t.exec("UPDATE meta SET value = NULL WHERE name = 'ended'"); err != nil {
+				return err
+			}
+			db.begun = true
+		}
 		return t.exec("UPDATE image SET state = 'running', under_way = 1, tries = tries + 1 WHERE n = ?", of.N)
 	})
 	return c, err

@@ -206,7 +206,7 @@ func isUnreadDump(err error) bool {
 	return errors.As(err, &unread) && unread.IsDump()
 }
 
-// maxTold is the most files of formats that are not read that are told one by one.
+// maxTold is the most files of formats that are not read, or images of a sweep, that are told one by one.
 const maxTold = 20
 
 // noteTally tells how the search of folders went, and at a terminal also how the search

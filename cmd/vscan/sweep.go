@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -464,7 +465,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, f.context > 0) },
 		Summary: report.SummaryLine,
 		Accept:  acceptor(db.Dir()),
-		Note:    func(arg, text string) { a.Note("%s: %s", arg, text) },
+		Note:    a.noteSome(db.Dir()),
 		Skip:    f.skips, Pace: pace, Progress: &progress,
 	}
 	if images != nil {
@@ -543,6 +544,20 @@ func (a *commands) writeSummary(ctx context.Context, dir string) error {
 		return err
 	}
 	return s.Write(ctx, dir, outfile.Options{From: from})
+}
+
+// noteSome returns what tells of an image, of the first ones; and once, that there is more to tell.
+// Several goroutines may call it.
+func (a *commands) noteSome(dir string) func(arg, text string) {
+	var told atomic.Uint64
+	return func(arg, text string) {
+		switch n := told.Add(1); {
+		case n <= maxTold:
+			a.Note("%s: %s", arg, text)
+		case n == maxTold+1:
+			a.Note("%s: there is more to tell of images: vscan sweep status %s", dir, dir)
+		}
+	}
 }
 
 // acceptor returns what refuses images that are the state of the sweep or where output goes.

@@ -187,7 +187,7 @@ func TestCacheDisturbed(t *testing.T) {
 		for range 6 {
 			var all sync.WaitGroup
 			for range rnd.IntN(4) {
-				r := rand.New(rand.NewPCG(rnd.Uint64(), rnd.Uint64()))
+				r := testenv.From(rnd.Uint64(), rnd.Uint64())
 				all.Go(func() { disturb(r) })
 			}
 			if rnd.IntN(2) == 0 {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -29,6 +30,9 @@ type Budget struct {
 	least uint64        // the limit is no less
 	once  sync.Once     // calls ask
 	ask   func() uint64 // nil: the limit is known
+
+	mu    sync.Mutex
+	spare []*func() bool // see Spare
 }
 
 // New returns a budget of so many bytes.
@@ -105,6 +109,9 @@ func (b *Budget) Take(n uint64, what string) error {
 		if taken > b.least || n > b.least-taken {
 			limit := b.own()
 			if left := limit - min(taken, limit); n > left {
+				if n <= limit && b.giveSpare() {
+					continue
+				}
 				return &Error{What: what, Need: n, Left: left, Limit: limit}
 			}
 		}
@@ -112,6 +119,39 @@ func (b *Budget) Take(n uint64, what string) error {
 			return nil
 		}
 	}
+}
+
+// Spare tells of memory that was taken of b, or of what b is a share of, and can be given back
+// at any time: where Take has too little left, give is called, which gives back what it can and
+// reports whether that was anything. It must not take from the budget, and may be called several
+// times at a time. forget, which may be called again, ends that; calls that have begun may still
+// go on.
+func (b *Budget) Spare(give func() bool) (forget func()) {
+	if b == nil {
+		return func() {}
+	}
+	if b.parent != nil {
+		return b.parent.Spare(give)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spare = append(b.spare, &give)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.spare = slices.DeleteFunc(slices.Clone(b.spare), func(s *func() bool) bool { return s == &give })
+	}
+}
+
+// giveSpare gives back what is spare, and reports whether that was anything.
+func (b *Budget) giveSpare() (some bool) {
+	b.mu.Lock()
+	spare := b.spare[:len(b.spare):len(b.spare)]
+	b.mu.Unlock()
+	for _, give := range spare {
+		some = (*give)() || some
+	}
+	return some
 }
 
 // Give gives back n bytes that were taken.

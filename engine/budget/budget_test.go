@@ -111,3 +111,43 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%d bytes stay taken", b.Taken())
 	}
 }
+
+// What is spare is given back where too little is left, and only there.
+func TestSpare(t *testing.T) {
+	b := New(100)
+	kept := b.Share()
+	asked := 0
+	forget := b.Share().Spare(func() bool {
+		asked++
+		some := kept.Taken() > 0
+		kept.Release()
+		return some
+	})
+	for range 2 {
+		if err := kept.Take(60, "x"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Take(40, "x"); err != nil || asked > 0 {
+			t.Fatalf("40 of 40: %v, asked %d times", err, asked)
+		}
+		if err := b.Take(101, "x"); err == nil || asked > 0 {
+			t.Errorf("101 of 100: %v, asked %d times", err, asked)
+		}
+		if err := b.Share().Take(60, "x"); err != nil || asked != 1 || b.Taken() != 100 {
+			t.Fatalf("60, where 60 are spare: %v, asked %d times, %d taken", err, asked, b.Taken())
+		}
+		if err := b.Take(1, "x"); err == nil || asked != 2 {
+			t.Errorf("1 of 0, where nothing is spare: %v, asked %d times", err, asked)
+		}
+		b.Give(100)
+		asked = 0
+	}
+	forget()
+	forget()
+	if err := kept.Take(100, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Take(1, "x"); err == nil || asked > 0 {
+		t.Errorf("1 of 0: %v, asked %d times", err, asked)
+	}
+}

@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
@@ -22,18 +21,28 @@ import (
 //
 // It is safe for concurrent use: of several searches that need the same at a time, one
 // compiles and the others wait. What it keeps counts in its budget once, until Close; where
-// there is no memory for another set, those that no search uses are dropped.
+// memory is short, whatever for, the sets that no search uses are dropped.
 //
 // A query and its copies share a Cache, as long as nothing is changed in their Patterns.
 type Cache struct {
 	budget *budget.Budget
 	mu     sync.Mutex
 	kept   map[cacheKey]*cached
+	forget func() // ends that the budget asks for what no search uses
 }
 
 // NewCache returns a Cache that has nothing yet. What it will keep it asks of a budget, which
 // is that of the queries. Nil has no limit.
-func NewCache(b *budget.Budget) *Cache { return &Cache{budget: b, kept: map[cacheKey]*cached{}} }
+func NewCache(b *budget.Budget) *Cache {
+	c := cacheOfOne(b)
+	c.forget = b.Spare(c.dropIdle)
+	return c
+}
+
+// cacheOfOne returns a Cache for one search, whose budget it has. It need not be closed.
+func cacheOfOne(b *budget.Budget) *Cache {
+	return &Cache{budget: b, kept: map[cacheKey]*cached{}, forget: func() {}}
+}
 
 // Close gives back what the cache has taken of its budget. No search may use it any more. Nil
 // has nothing to give back.
@@ -41,6 +50,7 @@ func (c *Cache) Close() {
 	if c == nil {
 		return
 	}
+	c.forget()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, k := range c.kept {
@@ -109,8 +119,9 @@ func (c *Cache) compiled(ctx context.Context, s *Search, about patterns.Target) 
 			return k.made, nil
 		case k.ofOne:
 			c.leave(k)
-			about.Budget = s.budget
-			return compile(ctx, s.q, about, s.opt)
+			opt := s.opt
+			about.Budget, opt.Budget = s.budget, s.budget
+			return compile(ctx, s.q, about, opt)
 		}
 		c.leave(k) // who compiled it failed, perhaps since its context ended
 	}
@@ -157,13 +168,7 @@ func (c *Cache) fill(ctx context.Context, s *Search, about patterns.Target, key 
 	}
 	opt := s.opt
 	about.Budget, opt.Budget = k.budget, k.budget
-	err = c.makingRoom(func() error {
-		made, err = compile(ctx, s.q, about, opt)
-		if err != nil {
-			k.budget.Release()
-		}
-		return err
-	})
+	made, err = compile(ctx, s.q, about, opt)
 	switch {
 	case err != nil:
 		return nil, err
@@ -188,16 +193,6 @@ func (c *Cache) done(made *compiled) {
 	if made != nil && made.of != nil {
 		c.leave(made.of)
 	}
-}
-
-// makingRoom does what takes memory, and where there is not enough, once more without what
-// the cache keeps and no search uses.
-func (c *Cache) makingRoom(do func() error) error {
-	err := do()
-	if over := (*budget.Error)(nil); errors.As(err, &over) && c.dropIdle() {
-		err = do()
-	}
-	return err
 }
 
 // dropIdle drops what no search uses, and reports whether there was any.

@@ -175,7 +175,7 @@ func (q *Query) prepare(ctx context.Context, s *Search, adjust func(*engine.Opti
 		}
 	}()
 	if s.cache == nil {
-		s.cache = NewCache(s.budget)
+		s.cache = cacheOfOne(s.budget)
 	}
 	about, err := q.Target(s.img)
 	if err != nil {
@@ -191,14 +191,8 @@ func (q *Query) prepare(ctx context.Context, s *Search, adjust func(*engine.Opti
 	if q.At != nil {
 		q.At.restrict(&s.opt, s.set)
 	}
-	s.opt.Budget = s.budget.Share()
-	err = s.cache.makingRoom(func() error {
-		if s.scanner, err = s.engine.Scanner(ctx, s.img.Space, s.opt); err != nil {
-			s.opt.Budget.Release()
-		}
-		return err
-	})
-	if err != nil {
+	s.opt.Budget = s.budget
+	if s.scanner, err = s.engine.Scanner(ctx, s.img.Space, s.opt); err != nil {
 		return nil, err
 	}
 	return s, nil

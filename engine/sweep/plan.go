@@ -94,6 +94,7 @@ func NewPlan(ctx context.Context, images []ImageSpec, of *Question, o Options) (
 		return nil, err
 	}
 	q.Cache = search.NewCache(share)
+	defer q.Cache.Close()
 	for _, spec := range images {
 		if err := p.add(ctx, spec, q, &o); err != nil {
 			return nil, err

@@ -110,6 +110,7 @@ type Evaluator struct {
 	stepsLeft uint64    // how many of Limits.TotalSteps are left
 	room      int       // how many more hits, kept or waiting, the memory that was taken has room for
 	noRoom    bool      // whether Limits.Budget had no more
+	spare     int       // for how many hits patterns that are not touched keep room
 
 	empties    []int   // the patterns that match the empty string as well
 	touched    []bool  // by pattern: whether its hits are not as Reset leaves them
@@ -183,6 +184,7 @@ func (e *Evaluator) touch(pattern int) {
 		return
 	}
 	e.touched[pattern] = true
+	e.spare -= cap(e.hits[pattern].addrs)
 	e.changed = append(e.changed, pattern)
 	for _, r := range e.rules.info[pattern].rules {
 		e.stirred[r.index] = true
@@ -194,13 +196,35 @@ func (e *Evaluator) Reset() {
 	for _, i := range e.changed {
 		e.hits[i].reset()
 		e.touched[i] = false
+		e.spare += cap(e.hits[i].addrs)
 	}
 	e.changed = e.changed[:0]
 	clear(e.stirred)
+	blocks := 0
 	for _, w := range e.joiners {
 		w.reset()
+		blocks += w.spareBlocks()
+	}
+	if e.spare > roomStep || blocks > maxSpareBlocks {
+		e.dropSpare()
 	}
 	e.kept, e.waiting, e.outOfOrder = 0, 0, nil
+}
+
+// maxSpareBlocks is how many blocks of queues, of some 16 KiB each, are kept for the next scope.
+const maxSpareBlocks = 32
+
+// dropSpare drops the room that an Evaluator without hits keeps for others.
+func (e *Evaluator) dropSpare() {
+	for i := range e.hits {
+		e.hits[i].addrs = nil
+	}
+	for _, w := range e.joiners {
+		for i := range w.queues {
+			w.queues[i].spare = nil
+		}
+	}
+	e.spare = 0
 }
 
 // MarkHole tells that memory ends behind the hits that were added: no match of a string

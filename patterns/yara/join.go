@@ -73,6 +73,16 @@ func (w *joiner) clear() (n int) {
 	return n
 }
 
+// spareBlocks returns how many blocks the queues keep for hits to come.
+func (w *joiner) spareBlocks() (n int) {
+	for i := range w.queues {
+		if w.queues[i].spare != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // ends returns the addresses at which a hit has to end for a hit at a to follow it, behind
 // a jump.
 func (jump span) ends(a uint64) span {

@@ -98,3 +98,42 @@ func TestReuse(t *testing.T) {
 		}
 	}
 }
+
+// An evaluator that is used again keeps room for few hits, however many strings had some in
+// one image or another.
+func TestReuseKeepsLittle(t *testing.T) {
+	var text strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&text, "rule places%d { strings: $a = \"text%d\" condition: @a[9] > 1 }\n", i, i)
+		fmt.Fprintf(&text, "rule far%d { strings: $a = { 41 %02X [300-400] 42 } condition: $a }\n", i, i)
+	}
+	c := new(Compiler)
+	if err := c.Add(t.Context(), "", "r.yar", strings.NewReader(text.String())); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Rules(t.Context())
+	if err != nil || len(r.Skipped) > 0 {
+		t.Fatal(err, r.Skipped)
+	}
+	e := r.NewEvaluator(Limits{})
+	for round := range 2 {
+		for i := range r.Patterns() {
+			for at := range roomStep / 5 {
+				e.Add(i, addr.Addr(at), 1)
+			}
+			if e.Reset(); round == 0 && !e.Reuse(Limits{}) {
+				t.Fatal("an evaluator with few hits is dropped")
+			}
+			room, blocks := 0, 0
+			for i := range e.hits {
+				room += cap(e.hits[i].addrs)
+			}
+			for _, w := range e.joiners {
+				blocks += w.spareBlocks()
+			}
+			if room > roomStep || blocks > maxSpareBlocks {
+				t.Fatalf("round %d, pattern %d: room for %d hits is kept, and %d blocks", round, i, room, blocks)
+			}
+		}
+	}
+}

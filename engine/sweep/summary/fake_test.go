@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"vscan/engine/addr"
 	"vscan/engine/sweep/state"
+	"vscan/internal/testenv"
 )
 
 // fakeSource is a sweep that is made up as it is read.
@@ -84,7 +84,7 @@ func fromImages(patterns int, images ...state.Image) *fakeSource {
 // night is a sweep as somebody finds it on Monday: 200 images, 2,000 patterns, most of
 // it done.
 func night() *fakeSource {
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := testenv.Fixed(1, 2)
 	a := about(2000)
 	for n, name := range []string{"password=", "text/i:BEGIN RSA PRIVATE KEY", "re:https?://[a-z0-9.]{4,60}", `C:\Windows\System32`, "u64le:0xffff888000000000..", "hex:4d 5a ?? 00", "aes:256"} {
 		a.Patterns[n*3] = name

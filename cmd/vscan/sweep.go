@@ -186,6 +186,9 @@ func (f *sweepFlags) setup(cmd *cobra.Command) (*state.Setup, error) {
 		return nil, err
 	}
 	s := &state.Setup{Version: version(), Patterns: f.Query.Names(), Options: optionsOf(cmd)}
+	for _, l := range f.searchFlags.leftOut() {
+		s.LeftOut = append(s.LeftOut, state.LeftOut{Text: []byte(leftOutLine(l)), Line: report.LeftOutLine(l)})
+	}
 	sum := sha256.New()
 	for _, p := range []struct {
 		of any
@@ -336,6 +339,9 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if err == nil {
 		err = a.checkSame(cmd, f, setup)
 	}
+	if err == nil && f.Rules == nil { // else the rules that were given again were told of
+		a.noteLeftOutOf(setup)
+	}
 	if err == nil {
 		err = a.noteResumed(ctx, f, db)
 	}
@@ -354,6 +360,15 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 		given = nil
 	}
 	return a.runSweep(cmd, f, db, given)
+}
+
+// noteLeftOutOf tells which rules were left out when a sweep was begun.
+func (a *commands) noteLeftOutOf(setup *state.Setup) {
+	var lines []string
+	for _, l := range setup.LeftOut {
+		lines = append(lines, string(l.Text))
+	}
+	a.noteSome(lines)
 }
 
 // checkSame refuses flags that ask something else than the sweep that is gone on with.
@@ -489,7 +504,8 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		return cli.ExitCode(cli.ExitInterrupted)
 	}
 	totals, bad := db.Totals(ctx)
-	err = errors.Join(err, bad)
+	setup, unread := db.Setup(ctx)
+	err = errors.Join(err, bad, unread)
 	if bad := db.Close(err == nil); err == nil {
 		err = bad
 	}
@@ -504,7 +520,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 			return err
 		}
 	}
-	return a.sweepOutcome(db.Dir(), totals)
+	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)))
 }
 
 // sweepProgress returns how far a sweep is, what is under way in the order of names.
@@ -561,9 +577,9 @@ func acceptor(dir string) func(*layered.Image) error {
 	}
 }
 
-// sweepOutcome tells how a sweep went, and returns its exit code.
-func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
-	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside]
+// sweepOutcome tells how a sweep went that left out so many rules, and returns its exit code.
+func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) error {
+	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut
 	least := ""
 	if t.AtLeast > 0 {
 		least = "at least "
@@ -574,6 +590,9 @@ func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)
 		}
+	}
+	if leftOut > 0 {
+		text += fmt.Sprintf(", %s left out", wording.Count(leftOut, "rule"))
 	}
 	a.Note("%s: %s", dir, text)
 	return cli.Outcome{Found: t.Found, Incomplete: incomplete > 0}.ExitStatus()

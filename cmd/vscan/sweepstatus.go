@@ -31,7 +31,7 @@ func (a *commands) sweepStatusCommand() *cobra.Command {
 		Use:                   "status [flags] DIR",
 		Short:                 "Tell how far a sweep is, what it found and what failed",
 		Long:                  sweepStatusHelp,
-		Example:               "  vscan sweep status results\n  vscan sweep status -o jsonl results",
+		Example:               "  vscan sweep status monday\n  vscan sweep status -o jsonl monday",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -42,7 +42,7 @@ Flags that say what to search for and where are those of vscan find. At most 1,0
 hits a pattern and image are kept unless -m says otherwise; what was reached is told.
 
 An image that cannot be opened, or not wholly be searched, is recorded with the reason;
-the others are searched, and the exit code is 3. What was under way when the process
+the others are searched, and the exit code is 3, as where YARA rules were left out. What was under way when the process
 died, twice, is set aside and told; --retry takes it up again, and what failed.`
 
 // defaultMaxHits is how many hits of a pattern a sweep keeps of an image.

@@ -63,11 +63,20 @@ func TestDefinitions(t *testing.T) {
 		{`{"corpora": {"c": {}}, "benchmarks": [{"name": "x", "corpus": "c", "engines": ["read"]}]}`, "want one of"},
 		{`{"corpora": {"c": {}}, "benchmarks": [{"name": "x", "corpus": "c", "patterns": ["a"]}]}`, "no engines"},
 		{`{"corpora": {"c": {}}, "benchmarks": [{"name": "x", "corpus": "c", "patterns": ["a"], "engines": ["grep"]}]}`, "no engine"},
+		{`{"corpora": {"c": {}}, "benchmarks": [{"name": "x", "corpus": "c", "patterns": ["a"], "mode": "folder", "engines": ["cat"]}]}`, "want files"},
 		{`{"corpora": {"c": {}}, "benchmarks": [{"name": "x", "corpus": "c", "wrong": 1}]}`, "unknown field"},
 	} {
 		if _, err := load([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.text, err, c.want)
 		}
+	}
+}
+
+// What lies across the end of a file is no hit of a folder.
+func TestParts(t *testing.T) {
+	j, err := newJob(&definition{Patterns: []string{"abcd"}, Files: 2}, []byte("abcd__ab"+"cd__abcd"))
+	if err != nil || j.hits != 2 {
+		t.Errorf("%d hits, want 2: %v", j.hits, err)
 	}
 }
 

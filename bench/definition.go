@@ -20,8 +20,10 @@ type definition struct {
 	Generate *generate
 	Words    *words
 	// Mode is "" (memory that is resident), "file" (a file that is opened anew each time, as
-	// an image is) or "command" (a whole process).
-	Mode string
+	// an image is), "command" (a whole process) or "folder" (a whole process that searches a
+	// folder with the corpus cut into Files files of the same size).
+	Mode  string
+	Files int
 	// Pieces is how many bytes of the file are written at a time, 0 for all at once. It
 	// decides how large the pieces are that the page cache has it in, and so what it costs
 	// to map them.
@@ -100,6 +102,8 @@ func load(b []byte) (*suite, error) {
 			return nil, fmt.Errorf("definitions: %s: no corpus %q", d.Name, d.Corpus)
 		case given != 1:
 			return nil, fmt.Errorf("definitions: %s: want one of patterns, generate and words", d.Name)
+		case (d.Mode == "folder") != (d.Files > 0):
+			return nil, fmt.Errorf("definitions: %s: want files with the mode folder, and with no other", d.Name)
 		case len(d.Engines) == 0:
 			return nil, fmt.Errorf("definitions: %s: no engines", d.Name)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -70,9 +71,15 @@ func newEngine(name string) (contender, error) {
 			c.more = []string{"--mmap", variant}
 		}
 		return c, nil
+	case "vscan sweep", "find loop", "rg folder", "yara folder":
+		n, ok := strings.CutSuffix(variant, " workers")
+		if variant != "" && !ok {
+			return nil, fmt.Errorf("no engine %q", name)
+		}
+		return &command{name: kind, workers: cmp.Or(n, "1")}, nil
 	case "rg":
 		return &command{name: kind, more: []string{"--" + variant}}, nil
-	case "yara", "dd":
+	case "yara", "dd", "cat":
 		return &command{name: kind}, nil
 	}
 	return nil, fmt.Errorf("no engine %q", name)

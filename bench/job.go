@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 type job struct {
 	*definition
 	memory   []byte
-	path     string // of the file that has the memory
+	path     string // of the file, or the folder, that has the memory
 	patterns []patterns.Pattern
 	target   patterns.Target
 	literals []literal // the patterns, where they are literals
@@ -58,17 +59,27 @@ func newJob(d *definition, memory []byte) (*job, error) {
 			j.literals = append(j.literals, literal{bytes: n.Lit, mask: n.Mask})
 		}
 	}
-	j.hits = j.count()
+	for _, part := range j.parts() {
+		j.hits += j.count(part)
+	}
 	return j, nil
 }
 
-// count returns how many hits there are. It shares no code with what is measured: it
+// parts returns what is searched each by itself: the memory, or the files that it is cut into.
+func (j *job) parts() [][]byte {
+	if j.Files == 0 {
+		return [][]byte{j.memory}
+	}
+	return slices.Collect(slices.Chunk(j.memory, (len(j.memory)+j.Files-1)/j.Files))
+}
+
+// count returns how many hits there are in memory. It shares no code with what is measured: it
 // finds literals by a hash of some of their bytes that have no mask.
-func (j *job) count() uint64 {
+func (j *job) count(memory []byte) uint64 {
 	n := uint64(0)
 	if j.Words != nil {
-		for i := 0; i+8 <= len(j.memory); i += 8 {
-			v := addr.Addr(binary.LittleEndian.Uint64(j.memory[i:]))
+		for i := 0; i+8 <= len(memory); i += 8 {
+			v := addr.Addr(binary.LittleEndian.Uint64(memory[i:]))
 			k := sort.Search(len(j.ranges), func(k int) bool { return j.ranges[k].Last >= v })
 			if k < len(j.ranges) && j.ranges[k].First <= v {
 				n++
@@ -105,8 +116,8 @@ func (j *job) count() uint64 {
 	for key := range byHead {
 		first[byte(key)] = true
 	}
-	for i := range j.memory {
-		at := j.memory[i:]
+	for i := range memory {
+		at := memory[i:]
 		for _, l := range loose {
 			if l.matches(at) {
 				n++
@@ -120,7 +131,7 @@ func (j *job) count() uint64 {
 				continue
 			}
 			for _, p := range byHead[headKey(at, size)] {
-				if i >= p.off && p.matches(j.memory[i-p.off:]) {
+				if i >= p.off && p.matches(memory[i-p.off:]) {
 					n++
 				}
 			}

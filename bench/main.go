@@ -110,7 +110,7 @@ const (
 )
 
 // ceilings has by mode what reads all bytes in the same way, and does nothing else.
-var ceilings = map[string][]string{"": {"read"}, "file": {"read:mapped", "read:blocks"}, "command": {"dd"}}
+var ceilings = map[string][]string{"": {"read"}, "file": {"read:mapped", "read:blocks"}, "command": {"dd"}, "folder": {"cat"}}
 
 // writePieces writes a file, so many bytes at a time.
 func writePieces(path string, b []byte, n int) error {
@@ -125,6 +125,19 @@ func writePieces(path string, b []byte, n int) error {
 		}
 	}
 	return f.Close()
+}
+
+// writeParts makes a folder with a file for each part.
+func writeParts(folder string, parts [][]byte) error {
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	for i, part := range parts {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d.raw", i)), part, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // runOne runs the engines of one benchmark in turn: A B C B C A … The file at path has
@@ -144,6 +157,13 @@ func (o *options) runOne(d *definition, memory []byte, path string, table *repor
 		j.path += "-in-pieces"
 		defer os.Remove(j.path)
 		if err := writePieces(j.path, memory, d.Pieces); err != nil {
+			return err
+		}
+	}
+	if d.Mode == "folder" {
+		j.path += "-folder"
+		defer os.RemoveAll(j.path)
+		if err := writeParts(j.path, j.parts()); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -91,61 +93,96 @@ func (e *hyperscan) close() {
 	}
 }
 
-// command runs a whole process that searches a file, vscan, ripgrep or YARA, or dd, which
-// reads it and does nothing.
+// command runs a whole process that searches a file or a folder, vscan, ripgrep or YARA, or dd
+// or cat, which read it and do nothing.
 type command struct {
 	name    string
-	workers string   // the value of vscan's -j
+	workers string   // how many the process has
 	more    []string // arguments that say how the file is read
 	args    []string
+	remove  string // a folder that is removed before the command is run, or ""
 	hits    func(out []byte) (uint64, error)
 }
 
-// vscanProgram returns the path of the vscan command, which it builds when first called.
+// vscanProgram is the path of the vscan command, once it is built.
 var vscanProgram string
 
+// vscanFor returns the path of the vscan command, which it builds when first called, and that
+// of a file with the patterns of a job.
+func vscanFor(j *job) (program, file string, err error) {
+	if vscanProgram == "" {
+		path := filepath.Join(scratch, "vscan")
+		build := exec.Command("go", "build", "-o", path, "vscan/cmd/vscan")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released, without libc
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", "", fmt.Errorf("%w: %s", err, out)
+		}
+		vscanProgram = path
+	}
+	var lines bytes.Buffer
+	for i, p := range j.patterns {
+		fmt.Fprintf(&lines, "p%d=%s\n", i, p.Written)
+	}
+	file, err = writeTemp(scratch, "patterns", lines.Bytes())
+	return vscanProgram, file, err
+}
+
+// sumOfLines returns the sum of the numbers that lines begin with.
+func sumOfLines(out []byte) (uint64, error) {
+	sum := uint64(0)
+	for line := range strings.Lines(string(out)) {
+		n, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// summedUp returns the number of hits in the summary of a sweep.
+func summedUp(results string) (uint64, error) {
+	text, err := os.ReadFile(filepath.Join(results, "summary.json"))
+	if err != nil {
+		return 0, err
+	}
+	var s struct{ Hits uint64 }
+	return s.Hits, json.Unmarshal(text, &s)
+}
+
 func (e *command) prepare(j *job) (string, error) {
-	count := func(out []byte) (uint64, error) { return strconv.ParseUint(strings.TrimSpace(string(out)), 10, 64) }
 	switch e.name {
-	case "vscan command":
-		if vscanProgram == "" {
-			vscanProgram = filepath.Join(scratch, "vscan")
-			build := exec.Command("go", "build", "-o", vscanProgram, "vscan/cmd/vscan")
-			build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released, without libc
-			if out, err := build.CombinedOutput(); err != nil {
-				return "", fmt.Errorf("%w: %s", err, out)
-			}
-		}
-		var lines bytes.Buffer
-		for i, p := range j.patterns {
-			fmt.Fprintf(&lines, "p%d=%s\n", i, p.Written)
-		}
-		file, err := writeTemp(scratch, "patterns", lines.Bytes())
+	case "vscan command", "vscan sweep", "find loop":
+		vscan, file, err := vscanFor(j)
 		if err != nil {
 			return "", err
 		}
-		e.args = slices.Concat([]string{vscanProgram, "find", "-c", "-j", e.workers, "--image-format", "raw", "-f", file, j.path}, e.more)
-		e.hits = func(out []byte) (uint64, error) {
-			sum := uint64(0)
-			for line := range strings.Lines(string(out)) {
-				n, err := strconv.ParseUint(strings.Fields(line)[0], 10, 64)
-				if err != nil {
-					return 0, err
-				}
-				sum += n
-			}
-			return sum, nil
+		e.hits = sumOfLines
+		switch e.name {
+		case "vscan command":
+			e.args = slices.Concat([]string{vscan, "find", "-c", "-j", e.workers, "--image-format", "raw", "-f", file, j.path}, e.more)
+		case "vscan sweep":
+			e.remove = filepath.Join(scratch, "swept")
+			e.args = []string{vscan, "sweep", "--results", e.remove, "--progress", "never", "-j", e.workers, "--image-format", "raw", "-f", file, j.path}
+			e.hits = func([]byte) (uint64, error) { return summedUp(e.remove) }
+		case "find loop":
+			const loop = `for image in "$4"/*; do "$1" find -c -j "$2" --image-format raw -f "$3" "$image" || [ $? = 1 ] || exit; done`
+			e.args = []string{"sh", "-c", loop, "sh", vscan, e.workers, file, j.path}
 		}
-	case "rg":
+	case "rg", "rg folder":
 		lit, ok := j.fixed()
 		if !ok {
 			return "not one literal", nil
 		}
-		e.args, e.hits = slices.Concat([]string{"rg", "-a", "-j", "1", "--count-matches", "-F", string(lit), j.path}, e.more), count
+		e.args = slices.Concat([]string{"rg", "-a", "-j", cmp.Or(e.workers, "1"), "--count-matches", "--no-filename", "-F", string(lit), j.path}, e.more)
+		e.hits = sumOfLines
+	case "cat":
+		e.args = []string{"sh", "-c", `cat "$1"/* > /dev/null`, "sh", j.path}
+		e.hits = func([]byte) (uint64, error) { return noHits, nil }
 	case "dd":
 		e.args = []string{"dd", "bs=256K", "of=/dev/null", "status=none", "if=" + j.path}
 		e.hits = func([]byte) (uint64, error) { return noHits, nil }
-	case "yara":
+	case "yara", "yara folder":
 		rules := bytes.NewBufferString("rule r { strings:\n")
 		for i, l := range j.literals {
 			fmt.Fprintf(rules, "  $s%d = %s\n", i, l.yara())
@@ -156,7 +193,10 @@ func (e *command) prepare(j *job) (string, error) {
 			return "", err
 		}
 		// With -s it prints a line for each match, and one for the rule.
-		e.args = []string{"yara", "-p", "1", "-s", file, j.path}
+		e.args = []string{"yara", "-p", cmp.Or(e.workers, "1"), "-s", file, j.path}
+		if e.name == "yara folder" {
+			e.args = slices.Insert(e.args, 1, "-r")
+		}
 		e.hits = func(out []byte) (uint64, error) { return uint64(bytes.Count(out, []byte("\n0x"))), nil }
 	}
 	if _, err := exec.LookPath(e.args[0]); err != nil {
@@ -166,8 +206,14 @@ func (e *command) prepare(j *job) (string, error) {
 }
 
 func (e *command) run() (time.Duration, uint64, error) {
+	if e.remove != "" {
+		if err := os.RemoveAll(e.remove); err != nil {
+			return 0, 0, err
+		}
+	}
 	cmd := exec.Command(e.args[0], e.args[1:]...)
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	begin := time.Now()
 	out, err := cmd.Output()
 	took := time.Since(begin)
@@ -175,7 +221,7 @@ func (e *command) run() (time.Duration, uint64, error) {
 		err = nil // nothing found
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("%s: %w", e.name, err)
+		return 0, 0, fmt.Errorf("%s: %w: %s", e.name, err, said.Bytes())
 	}
 	hits, err := e.hits(out)
 	return took, hits, err

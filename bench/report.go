@@ -88,7 +88,9 @@ func (t *report) add(d *definition, j *job, rows []row, built map[string]time.Du
 }
 
 // isCeiling reports whether an engine only reads.
-func isCeiling(engine string) bool { return strings.HasPrefix(engine, "read") || engine == "dd" }
+func isCeiling(engine string) bool {
+	return strings.HasPrefix(engine, "read") || engine == "dd" || engine == "cat"
+}
 
 func (t *report) line(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)

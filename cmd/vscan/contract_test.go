@@ -88,7 +88,7 @@ func TestReadKeys(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	if n := len(jsonKeys()); n != 28 {
+	if n := len(jsonKeys()); n != 29 {
 		t.Errorf("docs/output.md has %d types of lines", n)
 	}
 }
@@ -104,6 +104,67 @@ func csvColumns(t *testing.T, of string) string {
 	}
 	t.Fatalf("docs/output.md has no columns of %s", of)
 	return ""
+}
+
+// runFor runs the command, which has to end with this exit code, and returns what it wrote to
+// standard output and standard error.
+func runFor(t *testing.T, want int, args ...string) (out, said string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := run(args, strings.NewReader(""), &stdout, &stderr); code != want {
+		t.Fatalf("%q: exit code %d, want %d: %s", args, code, want, stderr.String())
+	}
+	return stdout.String(), stderr.String()
+}
+
+// All lines of jsonl that sweeps write have the keys that docs/output.md has, and each type of
+// lines that it has of sweeps is written.
+func TestSweepLines(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name, text string) {
+		if err := os.WriteFile(in(name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rules.yar", `rule r { strings: $a = "needle" condition: $a } rule left { condition: pe.is_pe }`)
+	write("image", "needle, and another needle")
+	write("gz", "\x1f\x8b\x08\x00"+strings.Repeat("\x00", 100))
+	_, progress := runFor(t, cli.ExitIncomplete, "sweep", "--progress", "json", "--results", in("a"), "-f", in("rules.yar"), in("image"), in("gz"))
+	write("image", "needle, and elsewhere, a needle")
+	runFor(t, cli.ExitIncomplete, "sweep", "--results", in("b"), "-f", in("rules.yar"), in("image"))
+	lines := ""
+	for line := range strings.Lines(progress) {
+		if strings.HasPrefix(line, "{") {
+			lines += line
+		}
+	}
+	exported, _ := runFor(t, cli.ExitFound, "sweep", "export", "--to", "jsonl", in("a"))
+	differs, _ := runFor(t, cli.ExitIncomplete, "sweep", "diff", "--list", "-o", "jsonl", in("a"), in("b"))
+	status, _ := runFor(t, cli.ExitFound, "sweep", "status", "-o", "jsonl", in("a"))
+	lines += exported + differs + status
+	written := map[string]bool{}
+	for line := range strings.Lines(lines) {
+		line = strings.TrimRight(line, " \n")
+		if strings.HasPrefix(line, `{"type":"summary",`) { // which a sweep keeps without these
+			line = strings.TrimSuffix(line, "}") + `,"kernel":"","workers":0,"seconds":0}`
+		}
+		if err := checkJSON(line); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		written[regexp.MustCompile(`^\{"type":"([a-z_]+)"`).FindStringSubmatch(line)[1]] = true
+	}
+	for _, row := range outputTables() {
+		name, of, _ := strings.Cut(row[0], " (")
+		if keyCell.MatchString(row[1]) && strings.Contains(of, "`sweep ") && !written[strings.Trim(name, "`")] {
+			t.Errorf("no line of type %s was written", name)
+		}
+	}
+	for _, name := range []string{"hit", "rule", "rule_left_out", "summary"} {
+		if !written[name] {
+			t.Errorf("no line of type %s was written", name)
+		}
+	}
 }
 
 // The columns of csv are those that docs/output.md has.

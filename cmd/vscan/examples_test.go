@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,6 +49,9 @@ func TestExamples(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, day := range []string{"monday", "tuesday"} {
+		runFor(t, cli.ExitFound, "sweep", "--results", filepath.Join(dir, day), "-e", "password=", filepath.Join(dir, "core"))
 	}
 	a := &cli.App{Out: console.NewOutput(io.Discard, io.Discard), Err: io.Discard}
 	defer a.Out.Close()
@@ -191,6 +195,57 @@ func TestReadmeCommands(t *testing.T) {
 	if commands < 18 {
 		t.Errorf("only %d commands", commands)
 	}
+}
+
+// The commands of docs/sweep.md work, from top to bottom, but for those that want a program
+// which is not here.
+func TestSweepDocument(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash")
+	}
+	text, err := os.ReadFile("../../docs/sweep.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, err := makeCore("0x7ffd1000 rw- [heap] =password=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, b := range map[string][]byte{
+		"words.txt": []byte("password=\nneedle\n"), "dumps/a.core": core, "dumps/old/b.core": core, "dumps/notes": []byte("of the dumps"),
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, b, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 10 {
+		t.Errorf("only %d blocks of commands", len(blocks))
+	}
+	for _, block := range blocks {
+		if program := missingProgram(block[1]); program != "" {
+			t.Logf("not run, for there is no %s:\n%s", program, block[1])
+			continue
+		}
+		sh := exec.Command(bash, "-eo", "pipefail", "-c", block[1])
+		sh.Dir = dir
+		if out, err := sh.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", block[1], err, out)
+		}
+	}
+}
+
+// missingProgram returns a program of others that commands use and that is not here, or "".
+func missingProgram(commands string) string {
+	for _, program := range []string{"jq", "python3", "duckdb", "sqlite3"} {
+		if _, err := exec.LookPath(program); err != nil && strings.Contains(commands, program+" ") {
+			return program
+		}
+	}
+	return ""
 }
 
 // A command is the same whether it is made alone or together with all others.

@@ -233,10 +233,18 @@ func noRule(rules *yara.Rules, args []ruleArg) error {
 
 // noteLeftOut tells which rules were left out.
 func (a *commands) noteLeftOut(f *searchFlags) {
+	var lines []string
+	for _, s := range f.leftOut() {
+		lines = append(lines, leftOutLine(s))
+	}
+	a.noteSome(lines)
+}
+
+// noteSome tells the first lines on rules that were left out, and how many there are more.
+func (a *commands) noteSome(all []string) {
 	const most = 20
-	all := f.leftOut()
-	for _, s := range all[:min(len(all), most)] {
-		a.Note("%s", leftOutLine(s))
+	for _, line := range all[:min(len(all), most)] {
+		a.Note("%s", line)
 	}
 	if n := len(all) - most; n > 0 {
 		a.Note("%s more are left out: vscan rules check lists all", wording.Count(uint64(n), "rule"))

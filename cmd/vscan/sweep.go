@@ -43,7 +43,7 @@ Flags that say what to search for and where are those of vscan find. At most 1,0
 hits a pattern and image are kept unless -m says otherwise; what was reached is told.
 
 An image that cannot be opened, or not wholly be searched, is recorded with the reason;
-the others are searched, and the exit code is 3. What was under way when the process
+the others are searched, and the exit code is 3, as where YARA rules were left out. What was under way when the process
 died, twice, is set aside and told; --retry takes it up again, and what failed.`
 
 // defaultMaxHits is how many hits of a pattern a sweep keeps of an image.
@@ -187,6 +187,9 @@ func (f *sweepFlags) setup(cmd *cobra.Command) (*state.Setup, error) {
 		return nil, err
 	}
 	s := &state.Setup{Version: version(), Patterns: f.Query.Names(), Options: optionsOf(cmd)}
+	for _, l := range f.searchFlags.leftOut() {
+		s.LeftOut = append(s.LeftOut, state.LeftOut{Text: []byte(leftOutLine(l)), Line: report.LeftOutLine(l)})
+	}
 	sum := sha256.New()
 	for _, p := range []struct {
 		of any
@@ -337,6 +340,9 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if err == nil {
 		err = a.checkSame(cmd, f, setup)
 	}
+	if err == nil && f.Rules == nil { // else the rules that were given again were told of
+		a.noteLeftOutOf(setup)
+	}
 	if err == nil {
 		err = a.noteResumed(ctx, f, db)
 	}
@@ -355,6 +361,15 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 		given = nil
 	}
 	return a.runSweep(cmd, f, db, given)
+}
+
+// noteLeftOutOf tells which rules were left out when a sweep was begun.
+func (a *commands) noteLeftOutOf(setup *state.Setup) {
+	var lines []string
+	for _, l := range setup.LeftOut {
+		lines = append(lines, string(l.Text))
+	}
+	a.noteSome(lines)
 }
 
 // checkSame refuses flags that ask something else than the sweep that is gone on with.
@@ -465,7 +480,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, f.context > 0) },
 		Summary: report.SummaryLine,
 		Accept:  acceptor(db.Dir()),
-		Note:    a.noteSome(db.Dir()),
+		Note:    a.noteFirst(db.Dir()),
 		Skip:    f.skips, Pace: pace, Progress: &progress,
 	}
 	if images != nil {
@@ -490,7 +505,8 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		return cli.ExitCode(cli.ExitInterrupted)
 	}
 	totals, bad := db.Totals(ctx)
-	err = errors.Join(err, bad)
+	setup, unread := db.Setup(ctx)
+	err = errors.Join(err, bad, unread)
 	if bad := db.Close(err == nil); err == nil {
 		err = bad
 	}
@@ -505,7 +521,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 			return err
 		}
 	}
-	return a.sweepOutcome(db.Dir(), totals)
+	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)))
 }
 
 // sweepProgress returns how far a sweep is, what is under way in the order of names.
@@ -546,9 +562,9 @@ func (a *commands) writeSummary(ctx context.Context, dir string) error {
 	return s.Write(ctx, dir, outfile.Options{From: from})
 }
 
-// noteSome returns what tells of an image, of the first ones; and once, that there is more to tell.
+// noteFirst returns what tells of an image, of the first ones; and once, that there is more to tell.
 // Several goroutines may call it.
-func (a *commands) noteSome(dir string) func(arg, text string) {
+func (a *commands) noteFirst(dir string) func(arg, text string) {
 	var told atomic.Uint64
 	return func(arg, text string) {
 		switch n := told.Add(1); {
@@ -576,9 +592,9 @@ func acceptor(dir string) func(*layered.Image) error {
 	}
 }
 
-// sweepOutcome tells how a sweep went, and returns its exit code.
-func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
-	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside]
+// sweepOutcome tells how a sweep went that left out so many rules, and returns its exit code.
+func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) error {
+	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut
 	least := ""
 	if t.AtLeast > 0 {
 		least = "at least "
@@ -589,6 +605,9 @@ func (a *commands) sweepOutcome(dir string, t *state.Totals) error {
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)
 		}
+	}
+	if leftOut > 0 {
+		text += fmt.Sprintf(", %s left out", wording.Count(leftOut, "rule"))
 	}
 	a.Note("%s: %s", dir, text)
 	return cli.Outcome{Found: t.Found, Incomplete: incomplete > 0}.ExitStatus()

@@ -24,8 +24,8 @@ Images are matched by their paths as given, or with --by name by the last elemen
 of these. Patterns that only one sweep has searched for are told and not compared.
 
 Exit codes: 0 all is the same, 1 something differs, 2 error, 3 one of the sweeps is
-not whole: it has not ended, could not look at all of an image, or ended the count
-of a pattern (-m).`
+not whole: it has not ended, could not look at all of an image, left out rules, or
+ended the count of a pattern (-m).`
 
 // sweepDiffCommand makes the command that compares two sweeps.
 func (a *commands) sweepDiffCommand() *cobra.Command {

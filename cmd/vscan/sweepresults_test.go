@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -318,41 +316,6 @@ func TestSweepDiff(t *testing.T) {
 	for _, args := range [][]string{{}, {"a"}, {"a", "nowhere"}, {"a", "b", "--by", "size"}, {"a", "b", "c"}} {
 		if code, _, said := sweepRun(t, diffs(), append([]string{"diff"}, args...)...); code != cli.ExitError || said == "" {
 			t.Errorf("%q: exit code %d, %s", args, code, said)
-		}
-	}
-}
-
-// The lines of jsonl have the keys that docs/output.md gives them.
-func TestSweepLines(t *testing.T) {
-	s := diffs()
-	s["a"].AddState("bad", state.Failed, "no image")
-	_, diff, _ := sweepRun(t, s, "diff", "--list", "-o", "jsonl", "a", "b")
-	_, exported, _ := sweepRun(t, s, "export", "--to", "jsonl", "a")
-	seen := map[string]bool{}
-	for line := range strings.Lines(diff + exported) {
-		var has map[string]json.RawMessage
-		var kind struct{ Type string }
-		if err := errors.Join(json.Unmarshal([]byte(line), &has), json.Unmarshal([]byte(line), &kind)); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		seen[kind.Type] = true
-		if kind.Type == "summary" || kind.Type == "hit" {
-			continue // which find writes
-		}
-		for _, key := range jsonKeys()[kind.Type] {
-			if has[key.name] == nil && !key.optional {
-				t.Errorf("%s: no %s", line, key.name)
-			}
-			delete(has, key.name)
-		}
-		delete(has, "type")
-		for key := range has {
-			t.Errorf("%s: docs/output.md does not have %s", line, key)
-		}
-	}
-	for _, kind := range []string{"image", "diff", "diff_hit", "diff_image", "diff_summary"} {
-		if !seen[kind] {
-			t.Errorf("no line of type %s", kind)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (a *commands) sweepStatusCommand() *cobra.Command {
 		Use:                   "status [flags] DIR",
 		Short:                 "Tell how far a sweep is, what it found and what failed",
 		Long:                  sweepStatusHelp,
-		Example:               "  vscan sweep status results\n  vscan sweep status -o jsonl results",
+		Example:               "  vscan sweep status monday\n  vscan sweep status -o jsonl monday",
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -102,9 +102,19 @@ func statusAsText(w io.Writer, s *summary.Summary, a state.Activity, aligned boo
 		hits = "at least " + hits + ", for a limit ended counts in " + wording.Count(s.LimitedImages, "image")
 	}
 	row("hits", hits)
+	if n := len(s.About.LeftOut); n > 0 {
+		row("left out", wording.Count(uint64(n), "rule"))
+	}
 	row("work", summary.Duration(s.Work))
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	const most = 20
+	for _, line := range s.LeftOut(most) {
+		fmt.Fprintln(&b, line)
+	}
+	if more := len(s.About.LeftOut) - most; more > 0 {
+		fmt.Fprintf(&b, "and %d more\n", more)
 	}
 	for _, p := range s.Problems {
 		fmt.Fprintf(&b, "%s %s: %s\n", wording.Count(p.Images, "image"), summary.StateWords(p.State), wording.Printable(p.Reason))

@@ -113,7 +113,7 @@ type Summary struct {
 	Options      []OptionPair
 
 	// Whole is set if both sweeps have ended and searched all of their images wholly, without a
-	// limit that ended a count.
+	// limit that ended a count, and no rule was left out.
 	Whole bool
 }
 
@@ -166,7 +166,7 @@ func (c *comparison) questions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.sum.Whole = !a.Ended.IsZero() && !b.Ended.IsZero()
+	c.sum.Whole = !a.Ended.IsZero() && !b.Ended.IsZero() && len(a.LeftOut)+len(b.LeftOut) == 0
 	c.names, c.sum.PatternsA, c.sum.PatternsB = newPatterns(a.Patterns, b.Patterns)
 	c.sum.Options = optionPairs(a.Options, b.Options)
 	return nil

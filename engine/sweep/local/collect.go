@@ -77,7 +77,9 @@ func (r *runner) record(rec *state.Image, s *search.Search, sum *search.Summary,
 	}
 	slices.SortFunc(rec.Patterns, func(a, b state.PatternHits) int { return a.Pattern - b.Pattern })
 	rec.State, rec.Reason = state.Done, ""
-	if reasons := append(lacks, lacking(s.Image(), sum)...); len(reasons) > 0 || !sum.Complete {
+	// Rules that were left out belong to no image: they are of the sweep.
+	complete := sum.Complete || sum.Rules != nil && sum.Rules.LeftOut > 0
+	if reasons := append(lacks, lacking(s.Image(), sum)...); len(reasons) > 0 || !complete {
 		rec.State, rec.Reason = state.Partial, strings.Join(reasons, "; ")
 	}
 	return nil
@@ -105,9 +107,6 @@ func lacking(img *layered.Image, sum *search.Summary) (all []string) {
 		}
 	}
 	if of := sum.Rules; of != nil {
-		if of.LeftOut > 0 {
-			add("%s left out", wording.Count(uint64(of.LeftOut), "rule"))
-		}
 		if of.NumUndecided > 0 {
 			add("%s undecided", wording.Count(of.NumUndecided, "rule"))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -40,7 +41,7 @@ func (r *Reader) About(ctx context.Context) (*About, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &About{Patterns: s.Patterns, Options: s.Options, Digest: s.Digest, Version: s.Version}
+	a := &About{Patterns: s.Patterns, Options: s.Options, Digest: s.Digest, Version: s.Version, LeftOut: s.LeftOut}
 	var began, ended sql.NullInt64
 	if err := readMeta(ctx, r.db, map[string]any{"began": &began, "ended": &ended, "listed": &a.Listed}); err != nil {
 		return nil, err
@@ -69,10 +70,10 @@ func readMeta(ctx context.Context, db *sql.DB, to map[string]any) error {
 
 func readSetup(ctx context.Context, db *sql.DB) (*Setup, error) {
 	s := &Setup{}
-	var given, names, options []byte
+	var given, names, options, leftOut []byte
 	err := readMeta(ctx, db, map[string]any{
 		"question": &s.Question, "opening": &s.Opening, "shown": &s.Shown, "given": &given, "choice": &s.Choice, "digest": &s.Digest, "version": &s.Version,
-		"patterns": &names, "options": &options,
+		"patterns": &names, "options": &options, "left_out": &leftOut,
 	})
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func readSetup(ctx context.Context, db *sql.DB) (*Setup, error) {
 	if s.Patterns, err = stringsOf(names); err != nil {
 		return nil, err
 	}
-	return s, json.Unmarshal(options, &s.Options)
+	return s, errors.Join(json.Unmarshal(options, &s.Options), json.Unmarshal(leftOut, &s.LeftOut))
 }
 
 // stringsOf returns what bytesOf was given, of JSON.

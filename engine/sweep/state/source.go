@@ -27,13 +27,21 @@ type Source interface {
 
 // About is what a sweep was asked.
 type About struct {
-	Patterns []string // the names of the patterns, in their order
-	Options  []Option // what else changes what is found, in a fixed order
-	Digest   string   // of all that changes what is found, in hexadecimal
-	Version  string   // of the program
+	Patterns []string  // the names of the patterns, in their order
+	Options  []Option  // what else changes what is found, in a fixed order
+	Digest   string    // of all that changes what is found, in hexadecimal
+	Version  string    // of the program
+	LeftOut  []LeftOut // rules that are asked of no image
 	Began    time.Time
 	Ended    time.Time // zero while something is left to be done
 	Listed   bool      // whether all images are known
+}
+
+// LeftOut is a rule, or a file of rules, that was left out when the sweep was begun, so that
+// it is asked of no image.
+type LeftOut struct {
+	Text []byte // where it stands and why it was left out, as a person reads it
+	Line []byte // the line of jsonl that vscan find writes of it, without its end
 }
 
 // Activity is what is known of whoever works on a sweep. The zero value is: nobody does, and

@@ -87,6 +87,7 @@ type Setup struct {
 	Version  string   // of the program
 	Patterns []string // the names of hits, in the order of the patterns
 	Options  []Option
+	LeftOut  []LeftOut
 }
 
 // An ExistsError says that a folder has a sweep already.
@@ -196,12 +197,16 @@ func fill(ctx context.Context, dir string, s *Setup) error {
 	if err != nil {
 		return err
 	}
+	leftOut, err := json.Marshal(s.LeftOut)
+	if err != nil {
+		return err
+	}
 	for _, m := range []struct {
 		name  string
 		value any
 	}{
 		{"question", s.Question}, {"opening", s.Opening}, {"shown", s.Shown}, {"given", given}, {"choice", s.Choice}, {"digest", s.Digest}, {"version", s.Version},
-		{"patterns", names}, {"options", options}, {"began", time.Now().UnixNano()}, {"ended", nil}, {"listed", 0}, {"synced", 0}, {"format", Format},
+		{"patterns", names}, {"options", options}, {"left_out", leftOut}, {"began", time.Now().UnixNano()}, {"ended", nil}, {"listed", 0}, {"synced", 0}, {"format", Format},
 	} {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?)", m.name, m.value); err != nil {
 			return named(dir, err)

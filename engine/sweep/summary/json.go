@@ -18,7 +18,7 @@ import (
 const jsonFormat = 1
 
 // WriteJSON writes the summary as one JSON object, in which a pattern, a problem and an image
-// are a line each. docs/sweep-summary.md has its keys.
+// are a line each. docs/sweep.md has its keys.
 func (s *Summary) WriteJSON(w io.Writer) error {
 	o := objectWriter{w: bufio.NewWriter(w)}
 	o.value("format", jsonFormat)
@@ -29,6 +29,8 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 	o.value("began", jsonTime(s.About.Began))
 	o.value("ended", jsonTime(s.About.Ended))
 	writeEach(&o, "options", slices.Values(s.About.Options), optionLine)
+	o.value("rules_left_out", len(s.About.LeftOut))
+	writeEach(&o, "rules_left_out_list", slices.Values(s.LeftOut(maxLeftOut)), func(text string) string { return text })
 	o.value("images", countsOf(s.Images))
 	o.value("bytes", s.Total.json())
 	o.value("hits", s.Hits)

@@ -91,6 +91,7 @@ type pageView struct {
 	Complete bool
 	Sentence string
 	Notes    []string
+	LeftOut  []string // rules, a line each
 	Facts    [][2]string
 	Options  []state.Option
 	States   []stateRow
@@ -105,7 +106,7 @@ type pageView struct {
 	Slow     []slowRow
 
 	// What is left out, each as a sentence, or "".
-	OptionsLeft, ProblemsLeft, MatrixLeft, PatternsLeft, NoHitLeft, ImagesLeft, DensityLeft string
+	RulesLeft, OptionsLeft, ProblemsLeft, MatrixLeft, PatternsLeft, NoHitLeft, ImagesLeft, DensityLeft string
 }
 
 type stateRow struct{ State, Count, What string }
@@ -225,6 +226,10 @@ func (s *Summary) facts(v *pageView, l pageLimits) {
 		v.Options = append(v.Options, state.Option{Name: l.name(o.Name), Value: l.name(o.Value)})
 	}
 	v.OptionsLeft = leftOut(uint64(len(v.Options)), uint64(len(a.Options)), "option", "", "the first")
+	for _, line := range s.LeftOut(l.noHit) {
+		v.LeftOut = append(v.LeftOut, l.sentence(line))
+	}
+	v.RulesLeft = leftOut(uint64(len(v.LeftOut)), uint64(len(a.LeftOut)), "rule", " that were left out", "the first")
 	if s.AtLeast {
 		v.Notes = append(v.Notes, fmt.Sprintf("A limit ended the count of a pattern in an image %s, in %s: there may be more hits of these. Their numbers are marked ≥, at least.",
 			grouped(s.LimitedPairs, "time"), grouped(s.LimitedImages, "image")))

@@ -45,6 +45,11 @@ func (s *Summary) sentence(number func(uint64) string) string {
 	found := fmt.Sprintf("%s of %s", hits, count(uint64(len(s.About.Patterns)), "pattern"))
 	searched := s.Total.Scanned
 	images := count(i.Total()-i.Skipped, "image")
+	rules := uint64(len(s.About.LeftOut))
+	notAsked := count(rules, "rule") + " were left out"
+	if rules == 1 {
+		notAsked = count(rules, "rule") + " was left out"
+	}
 	var b strings.Builder
 	switch {
 	case i.Total() == i.Skipped:
@@ -53,8 +58,13 @@ func (s *Summary) sentence(number func(uint64) string) string {
 		fmt.Fprintf(&b, "Nothing has been searched yet: of %s %s", images, andList(missed))
 	case len(missed) > 0:
 		fmt.Fprintf(&b, "Not everything was looked at: of %s %s; what was searched, %s, has %s", images, andList(missed), wording.Size(searched), found)
+	case rules > 0:
+		fmt.Fprintf(&b, "Not everything was looked for: %s; %s with %s were looked at, which have %s", notAsked, count(i.Done, "image"), wording.Size(searched), found)
 	default:
 		fmt.Fprintf(&b, "Everything was looked at: %s with %s, which have %s", count(i.Done, "image"), wording.Size(searched), found)
+	}
+	if rules > 0 && len(missed) > 0 {
+		b.WriteString("; " + notAsked)
 	}
 	if i.Skipped > 0 {
 		were := "were"
@@ -78,6 +88,15 @@ func andList(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// LeftOut returns lines on the first rules that were left out, at most so many, without
+// characters that do not show.
+func (s *Summary) LeftOut(most int) (lines []string) {
+	for _, l := range s.About.LeftOut[:min(len(s.About.LeftOut), most)] {
+		lines = append(lines, wording.Printable(string(l.Text)))
+	}
+	return lines
 }
 
 // StateWords returns a state as a person reads it.

@@ -27,6 +27,7 @@ type statusLine struct {
 	Bytes     byteCounts  `json:"bytes"`
 	Hits      uint64      `json:"hits"`
 	AtLeast   bool        `json:"at_least"`
+	LeftOut   int         `json:"rules_left_out"`
 	Seconds   float64     `json:"seconds"`
 	Left      uint64      `json:"images_left"`
 	BytesLeft uint64      `json:"bytes_left"`
@@ -39,7 +40,7 @@ type statusLine struct {
 func (s *Summary) WriteStatus(w io.Writer, name string, a state.Activity) error {
 	l := statusLine{
 		Type: "sweep_status", Working: a.Process != "", Last: jsonTime(a.Last), Began: jsonTime(s.About.Began), Ended: jsonTime(s.About.Ended),
-		Complete: s.Complete(), Sentence: s.Sentence(), Images: countsOf(s.Images), Bytes: s.Total.json(), Hits: s.Hits, AtLeast: s.AtLeast,
+		Complete: s.Complete(), Sentence: s.Sentence(), Images: countsOf(s.Images), Bytes: s.Total.json(), Hits: s.Hits, AtLeast: s.AtLeast, LeftOut: len(s.About.LeftOut),
 		Seconds: s.Work.Seconds(), Left: s.Images.Left(), BytesLeft: s.Total.Left(),
 	}
 	l.Sweep, l.Process = l.Escaped.text("sweep", name), l.Escaped.text("process", a.Process)

@@ -35,6 +35,7 @@ const (
 	maxProblems = 1000    // reasons
 	maxNames    = 20      // images that are named of a reason
 	maxNoHit    = 200     // patterns without a hit that are named
+	maxLeftOut  = 200     // rules that were left out and are named
 	maxMost     = 3       // patterns that are named of an image
 )
 
@@ -156,10 +157,10 @@ type Problem struct {
 }
 
 // Complete reports whether all was looked at: no image is left, failed, was set aside or
-// was searched in part. What was skipped is no image, or was left out by choice.
+// was searched in part, and no rule was left out. What was skipped is no image, or was left out by choice.
 func (s *Summary) Complete() bool {
 	i := s.Images
-	return i.Done > 0 && i.Left()+i.Partial+i.Failed+i.Aside == 0 && s.Total.Unreadable == 0 && s.Total.Missing == 0
+	return i.Done > 0 && len(s.About.LeftOut) == 0 && i.Left()+i.Partial+i.Failed+i.Aside == 0 && s.Total.Unreadable == 0 && s.Total.Missing == 0
 }
 
 // Collect sums up a sweep, in one pass over its images.

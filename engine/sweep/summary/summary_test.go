@@ -274,9 +274,9 @@ func TestJSONNames(t *testing.T) {
 	}
 }
 
-// The keys are those that docs/sweep-summary.md has.
+// The keys are those that docs/sweep.md has.
 func TestJSONKeys(t *testing.T) {
-	doc, err := os.ReadFile("../../../docs/sweep-summary.md")
+	doc, err := os.ReadFile("../../../docs/sweep.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestJSONKeys(t *testing.T) {
 	_, text := decode(t, collect(t, night()))
 	for _, m := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(string(text), -1) {
 		if !listed[m[1]] {
-			t.Errorf("docs/sweep-summary.md does not tell of the key %s", m[1])
+			t.Errorf("docs/sweep.md does not tell of the key %s", m[1])
 			listed[m[1]] = true
 		}
 	}

@@ -218,7 +218,7 @@ func (u *ImageProgress) line(width int) string {
 	return fmt.Sprintf("%4d%%%s  %s", percent, size, name)
 }
 
-// sweepLine is a line of --progress json; docs/sweep.md has what the keys mean.
+// sweepLine is a line of --progress json; docs/output.md has the keys, docs/sweep.md what they mean.
 type sweepLine struct {
 	Type     string      `json:"type"`
 	Images   uint64      `json:"images"`

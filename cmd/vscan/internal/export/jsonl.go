@@ -51,11 +51,21 @@ func (b *blockWriter) flush() error {
 	return err
 }
 
-// writeJSONL writes the lines of each image, in front of a line that says what became of it:
-// its summary, and, unless it is done, one of type image.
+// writeJSONL writes lines of the rules that were left out, and the lines of each image, in
+// front of a line that says what became of it: its summary, and, unless it is done, one of
+// type image.
 func writeJSONL(ctx context.Context, src state.Source, w io.Writer) error {
+	about, err := src.About(ctx)
+	if err != nil {
+		return err
+	}
 	b := &blockWriter{w: w}
-	err := eachImage(ctx, src, func(img *state.Image) error {
+	for _, l := range about.LeftOut {
+		if err := b.add(l.Line); err != nil {
+			return err
+		}
+	}
+	err = eachImage(ctx, src, func(img *state.Image) error {
 		if err := addLines(ctx, src, img, b); err != nil {
 			return err
 		}

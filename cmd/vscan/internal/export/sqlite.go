@@ -172,6 +172,11 @@ func (w *sqliteWriter) about(ctx context.Context, src state.Source) error {
 			return err
 		}
 	}
+	for _, l := range about.LeftOut {
+		if _, err := w.tx.Exec("INSERT INTO about (name, value) VALUES ('rule_left_out',?)", wording.Printable(string(l.Text))); err != nil {
+			return err
+		}
+	}
 	for _, name := range about.Patterns {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"vscan/engine/search"
+	"vscan/patterns/yara"
 )
 
 // lines is a search.Sink that writes what is found in an image as lines of jsonl, for a state
@@ -26,6 +27,14 @@ func (l lines) Begin(s *search.Search) error {
 func (l lines) End(s *search.Summary) error {
 	l.JSONLReporter.End(s)
 	return l.WriteError()
+}
+
+// LeftOutLine returns the line of jsonl of a rule that is asked of no image, without its end.
+func LeftOutLine(s yara.Skipped) []byte {
+	var b bytes.Buffer
+	r := &JSONLReporter{base: base{out: &b}}
+	r.LeftOut([]yara.Skipped{s})
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }
 
 // SummaryLine returns the summary of an image as a line of jsonl, without its end and without

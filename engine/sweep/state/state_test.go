@@ -225,6 +225,46 @@ func TestSuspectsLast(t *testing.T) {
 	}
 }
 
+// What was found below a folder and left out for what it is, and is named as well, is an image,
+// whichever comes first, and also where it is named while it is looked at.
+func TestNamedAfterFound(t *testing.T) {
+	db, _ := newSweep(t)
+	defer db.Close(false)
+	below := []Input{{Arg: "notes", Below: true}, {Arg: "open", Below: true}, {Arg: "link", Below: true, Skip: "symbolic link"}}
+	added, err := db.Add(below)
+	must(t, err)
+	if added != (Added{Images: 3, Skipped: 1}) {
+		t.Error(added)
+	}
+	skip := func(n int) { must(t, db.Settle(&Image{N: n, State: Skipped, Reason: "no image"}, Beside{})) }
+	for n := range 2 {
+		_, err := db.Claim()
+		must(t, err)
+		if n == 0 {
+			skip(n)
+		}
+	}
+	added, err = db.Add([]Input{{Arg: "notes"}, {Arg: "open"}, {Arg: "link"}})
+	must(t, err)
+	if added != (Added{Named: 2}) {
+		t.Error(added)
+	}
+	skip(1)
+	for _, name := range []string{"notes", "open", "link"} {
+		c, err := db.Claim()
+		must(t, err)
+		if c == nil || c.Arg != name || c.Below {
+			t.Fatalf("%+v, want %s, named", c, name)
+		}
+		must(t, db.Settle(&Image{N: c.N, State: Done}, Beside{}))
+	}
+	_, err = db.Add(below) // as a sweep does that is gone on with
+	must(t, err)
+	if c, err := db.Claim(); c != nil || err != nil {
+		t.Error(c, err)
+	}
+}
+
 // One process works on a sweep; others are told which. A folder without a sweep, with one, and
 // with something else are told apart.
 func TestFolders(t *testing.T) {

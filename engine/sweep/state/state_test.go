@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -262,6 +263,26 @@ func TestNamedAfterFound(t *testing.T) {
 	must(t, err)
 	if c, err := db.Claim(); c != nil || err != nil {
 		t.Error(c, err)
+	}
+}
+
+// A sweep whose database was removed or moved ends with an error, instead of going on where
+// nobody finds it.
+func TestRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be moved there")
+	}
+	db, dir := newSweep(t)
+	must(t, os.Rename(dir, dir+"moved"))
+	db.writer.mu.Lock()
+	db.writer.synced = time.Time{} // it is time for the disk
+	db.writer.mu.Unlock()
+	_, err := db.Add([]Input{{Arg: "a"}})
+	if err == nil || !strings.Contains(err.Error(), "was removed or moved while the sweep ran") {
+		t.Error(err)
+	}
+	if err := db.Close(false); err == nil {
+		t.Error("closed without an error")
 	}
 }
 

@@ -286,6 +286,27 @@ func TestRemoved(t *testing.T) {
 	}
 }
 
+// A database that lacks an image is damaged, and read with an error.
+func TestImageLost(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "a"}, {Arg: "b"}, {Arg: "c"}})
+	must(t, err)
+	must(t, db.writer.wait(func(t *tx) error { return t.exec("DELETE FROM image WHERE n = 1") }))
+	must(t, db.Close(false))
+	r, err := Read(t.Context(), dir)
+	must(t, err)
+	defer r.Close()
+	for i, bad := range r.Images(t.Context()) {
+		err = bad
+		if bad == nil && i.N != 0 {
+			t.Error(i)
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "lacks image 1") {
+		t.Error(err)
+	}
+}
+
 // One process works on a sweep; others are told which. A folder without a sweep, with one, and
 // with something else are told apart.
 func TestFolders(t *testing.T) {

@@ -257,6 +257,11 @@ func (r *runner) feed(ctx context.Context) {
 			return false
 		}
 		r.Progress.known(added)
+		for _, in := range batch {
+			if in.Fail != "" {
+				r.Note(in.Arg, state.Failed+": "+in.Fail)
+			}
+		}
 		batch, last = batch[:0], time.Now()
 		r.mu.Lock()
 		r.fed++

@@ -346,6 +346,9 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if err := json.Unmarshal(setup.Choice, &was); err != nil {
 		return errors.Join(fmt.Errorf("%s: which files are swept cannot be read: %w", f.resume, err), db.Close(false))
 	}
+	if err := was.checkFolder(setup.Given); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", f.resume, err), db.Close(false))
+	}
 	if f.inputFlags, err = was.flags(); err != nil {
 		return errors.Join(err, db.Close(false))
 	}

@@ -114,6 +114,25 @@ func TestSweepGoesOnAsBegun(t *testing.T) {
 	}
 }
 
+// A sweep of relative paths is gone on with in the folder in which it was begun: elsewhere, what
+// is left would be taken for gone.
+func TestSweepElsewhere(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "one"), []byte("needle"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, image := range map[string]string{"relative": "one", "absolute": filepath.Join(dir, "one")} {
+		runIn(t, dir, "sweep", "--results", name, "-e", "needle", image)
+		runIn(t, dir, "sweep", "--resume", name)
+		cmd := exec.Command("vscan", "sweep", "--resume", filepath.Join(dir, name))
+		cmd.Dir = other
+		out, err := cmd.CombinedOutput()
+		if refused := strings.Contains(string(out), "go on with it in "+dir); refused != (name == "relative") || refused == (err == nil) {
+			t.Errorf("%s: %v, %s", name, err, out)
+		}
+	}
+}
+
 // While a process works on a sweep, another is refused, with its number. Ctrl-C ends it, and does
 // not count; what was under way when it was killed is done again, and the second time set aside.
 func TestSweepSetAside(t *testing.T) {

@@ -173,7 +173,8 @@ func parseDuration(s string) (time.Duration, bool) {
 	return d, err == nil && d >= 0
 }
 
-// chosenInputs is what a sweep keeps of the flags that say which files are swept.
+// chosenInputs is what a sweep keeps of the flags that say which files are swept, and what is
+// written at its end.
 type chosenInputs struct {
 	Rules   []chosenRule `json:"rules,omitempty"`
 	MaxSize uint64       `json:"max_size,omitempty"`
@@ -182,6 +183,7 @@ type chosenInputs struct {
 	Null    bool         `json:"null,omitempty"`
 	Raw     bool         `json:"raw,omitempty"`
 	Folder  []byte       `json:"folder,omitempty"` // from which relative paths count; nil where it is not known
+	Exports []string     `json:"exports,omitempty"`
 }
 
 // chosenRule is a nameRule. Its bytes may be any.

@@ -160,7 +160,9 @@ func (a *commands) sweepSetup(cmd *cobra.Command, f *sweepFlags, args []string) 
 		return nil, nil, err
 	}
 	setup.Given = images
-	if setup.Choice, err = json.Marshal(f.inputFlags.chosen()); err != nil {
+	chosen := f.inputFlags.chosen()
+	chosen.Exports = f.exports
+	if setup.Choice, err = json.Marshal(chosen); err != nil {
 		return nil, nil, err
 	}
 	return setup, images, nil
@@ -351,6 +353,9 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	}
 	if f.inputFlags, err = was.flags(); err != nil {
 		return errors.Join(err, db.Close(false))
+	}
+	if !cmd.Flags().Changed("output") {
+		f.exports = was.Exports
 	}
 	given := setup.Given
 	if db.Resumed().Listed {

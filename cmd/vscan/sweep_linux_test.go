@@ -95,7 +95,7 @@ func TestSweepGoesOnAsBegun(t *testing.T) {
 	must(os.WriteFile(filepath.Join(dir, "in", "notes"), []byte("a needle in it"), 0o600))
 	must(os.WriteFile(filepath.Join(dir, "in", "nothing"), nil, 0o600))
 	must(os.WriteFile(filepath.Join(dir, "r.yar"), []byte("rule small { condition: filesize < 1KB }"), 0o600))
-	for i, flags := range []string{"--image-format raw -e needle", "--raw -C 4 -e needle", "--raw -f r.yar"} {
+	for i, flags := range []string{"--image-format raw -e needle -o csv", "--raw -C 4 -e needle", "--raw -f r.yar"} {
 		name := fmt.Sprint("swept", i)
 		runIn(t, dir, append(append([]string{"sweep", "--results", name}, strings.Fields(flags)...), "in")...)
 		folder := filepath.Join(dir, name)
@@ -107,7 +107,11 @@ func TestSweepGoesOnAsBegun(t *testing.T) {
 			must(err)
 		}
 		must(db.Close())
+		os.Remove(filepath.Join(folder, "hits.csv"))
 		runIn(t, dir, "sweep", "--resume", name)
+		if _, err := os.Stat(filepath.Join(folder, "hits.csv")); (err == nil) != (i == 0) {
+			t.Errorf("%s: hits.csv: %v", flags, err)
+		}
 		if got := sweptIn(t, folder); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: gone on with:\n%+v\nwant\n%+v", flags, got, want)
 		}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/internal/wording"
 )
 
 // choice says which files are taken, by their names, sizes and times. A nil *choice takes
@@ -170,7 +173,8 @@ func parseDuration(s string) (time.Duration, bool) {
 	return d, err == nil && d >= 0
 }
 
-// chosenInputs is what a sweep keeps of the flags that say which files are swept.
+// chosenInputs is what a sweep keeps of the flags that say which files are swept, and what is
+// written at its end.
 type chosenInputs struct {
 	Rules   []chosenRule `json:"rules,omitempty"`
 	MaxSize uint64       `json:"max_size,omitempty"`
@@ -178,6 +182,8 @@ type chosenInputs struct {
 	Hidden  bool         `json:"hidden,omitempty"`
 	Null    bool         `json:"null,omitempty"`
 	Raw     bool         `json:"raw,omitempty"`
+	Folder  []byte       `json:"folder,omitempty"` // from which relative paths count; nil where it is not known
+	Exports []string     `json:"exports,omitempty"`
 }
 
 // chosenRule is a nameRule. Its bytes may be any.
@@ -189,10 +195,30 @@ type chosenRule struct {
 // chosen returns what is kept of the flags.
 func (f *inputFlags) chosen() chosenInputs {
 	c := chosenInputs{MaxSize: f.maxSize, Newer: f.newer.String(), Hidden: f.hidden, Null: f.null, Raw: f.raw}
+	if folder, err := os.Getwd(); err == nil {
+		c.Folder = []byte(folder)
+	}
 	for _, r := range f.rules {
 		c.Rules = append(c.Rules, chosenRule{[]byte(r.glob), r.include})
 	}
 	return c
+}
+
+// checkFolder returns an error where what was given to a sweep counts from another folder than
+// the working folder: there, what is left would be taken for gone.
+func (c *chosenInputs) checkFolder(given []string) error {
+	whole := func(arg string) bool { return filepath.IsAbs(arg) || strings.HasPrefix(arg, "pid:") }
+	if c.Folder == nil || !slices.ContainsFunc(given, func(arg string) bool { return !whole(arg) }) {
+		return nil
+	}
+	was, err := os.Stat(string(c.Folder))
+	if err != nil {
+		return nil // it was moved, with the images maybe
+	}
+	if here, err := os.Stat("."); err == nil && os.SameFile(was, here) {
+		return nil
+	}
+	return fmt.Errorf("the paths of its images count from the folder in which it was begun: go on with it in %s", wording.Escape(string(c.Folder)))
 }
 
 // flags returns the flags of which c was kept.

@@ -161,7 +161,9 @@ func (a *commands) sweepSetup(cmd *cobra.Command, f *sweepFlags, args []string) 
 		return nil, nil, err
 	}
 	setup.Given = images
-	if setup.Choice, err = json.Marshal(f.inputFlags.chosen()); err != nil {
+	chosen := f.inputFlags.chosen()
+	chosen.Exports = f.exports
+	if setup.Choice, err = json.Marshal(chosen); err != nil {
 		return nil, nil, err
 	}
 	return setup, images, nil
@@ -353,8 +355,14 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if err := json.Unmarshal(setup.Choice, &was); err != nil {
 		return errors.Join(fmt.Errorf("%s: which files are swept cannot be read: %w", f.resume, err), db.Close(false))
 	}
+	if err := was.checkFolder(setup.Given); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", f.resume, err), db.Close(false))
+	}
 	if f.inputFlags, err = was.flags(); err != nil {
 		return errors.Join(err, db.Close(false))
+	}
+	if !cmd.Flags().Changed("output") {
+		f.exports = was.Exports
 	}
 	given := setup.Given
 	if db.Resumed().Listed {
@@ -453,17 +461,19 @@ func withoutName(name string, err error) string {
 	return strings.TrimPrefix(err.Error(), name+": ")
 }
 
-// skips returns why a file that was found below a folder is no image, or "". A dump of a format
-// that is not read is one, which has failed.
-func (f *sweepFlags) skips(arg string, img *layered.Image, err error) string {
-	if isUnreadDump(err) {
-		return ""
+// skips returns what tells why a file that was found below a folder is no image, or "". A dump
+// of a format that is not read is one, which has failed. With known, the format of images was given.
+func (f *inputFlags) skips(known bool) func(arg string, img *layered.Image, err error) string {
+	return func(arg string, img *layered.Image, err error) string {
+		if isUnreadDump(err) {
+			return ""
+		}
+		why := f.leftOut(input{Arg: arg, Found: true}, img, err, known)
+		if why == nil {
+			return ""
+		}
+		return why.Reason()
 	}
-	why := f.inputFlags.leftOut(input{Arg: arg, Found: true}, img, err, f.image.Format != "")
-	if why == nil {
-		return ""
-	}
-	return why.Reason()
 }
 
 // runSweep runs a sweep to its end and tells the outcome.
@@ -473,25 +483,32 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 	if err != nil {
 		return errors.Join(err, db.Close(false))
 	}
+	setup, err := db.Setup(ctx)
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
+	opening, shown, err := local.Opening(setup) // also of a sweep that is gone on with, without the flags that said so
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
+	flags, err := f.image.Layered()
+	if err != nil {
+		return errors.Join(err, db.Close(false))
+	}
 	var progress local.Progress
 	o := local.Options{
 		Workers: int(f.workers), Open: int(f.open), TaskBytes: f.taskSize, TaskTime: f.taskTime,
 		ShardSize: f.ShardSize, Kernel: f.Kernel, Budget: a.Budget(),
-		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, f.context > 0) },
+		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, shown.Around > 0) },
 		Summary: report.SummaryLine,
 		Accept:  acceptor(db.Dir()),
 		Note:    a.noteFirst(db.Dir()),
-		Skip:    f.skips, Pace: pace, Progress: &progress,
+		Skip:    f.skips(opening.Format != ""), Pace: pace, Progress: &progress, Mmap: flags.Mmap,
 	}
 	if images != nil {
-		in := &inputs{flags: &f.inputFlags, args: images, stdin: readUntil(ctx, cmd.InOrStdin()), budget: a.Budget(), empty: f.image.Empty, results: db.Dir()}
+		in := &inputs{flags: &f.inputFlags, args: images, stdin: readUntil(ctx, cmd.InOrStdin()), budget: a.Budget(), empty: opening.Empty, results: db.Dir()}
 		o.Inputs = sweepImages(ctx, in)
 	}
-	opening, err := f.image.Layered()
-	if err != nil {
-		return errors.Join(err, db.Close(false))
-	}
-	o.Mmap = opening.Mmap
 	a.Begin("sweeping")
 	bar := a.StartSweepBar(f.progress, false, func() cli.SweepProgress { return sweepProgress(&progress) })
 	err = local.Run(ctx, db, o)

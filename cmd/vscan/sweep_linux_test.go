@@ -81,6 +81,62 @@ func killAndResume(t *testing.T, r *rand.Rand, dir, name string, flags []string,
 	}
 }
 
+// A sweep that is gone on with opens images, takes files for images and shows hits as its
+// beginning said, also when it has found none of the files yet.
+func TestSweepGoesOnAsBegun(t *testing.T) {
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(filepath.Join(dir, "in"), 0o700))
+	must(os.WriteFile(filepath.Join(dir, "in", "notes"), []byte("a needle in it"), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "in", "nothing"), nil, 0o600))
+	must(os.WriteFile(filepath.Join(dir, "r.yar"), []byte("rule small { condition: filesize < 1KB }"), 0o600))
+	for i, flags := range []string{"--image-format raw -e needle -o csv", "--raw -C 4 -e needle", "--raw -f r.yar"} {
+		name := fmt.Sprint("swept", i)
+		runIn(t, dir, append(append([]string{"sweep", "--results", name}, strings.Fields(flags)...), "in")...)
+		folder := filepath.Join(dir, name)
+		want := sweptIn(t, folder)
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(folder, state.File))
+		must(err)
+		for _, s := range []string{"DELETE FROM image", "DELETE FROM lines", "UPDATE meta SET value = 0 WHERE name = 'listed'"} {
+			_, err := db.Exec(s)
+			must(err)
+		}
+		must(db.Close())
+		os.Remove(filepath.Join(folder, "hits.csv"))
+		runIn(t, dir, "sweep", "--resume", name)
+		if _, err := os.Stat(filepath.Join(folder, "hits.csv")); (err == nil) != (i == 0) {
+			t.Errorf("%s: hits.csv: %v", flags, err)
+		}
+		if got := sweptIn(t, folder); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: gone on with:\n%+v\nwant\n%+v", flags, got, want)
+		}
+	}
+}
+
+// A sweep of relative paths is gone on with in the folder in which it was begun: elsewhere, what
+// is left would be taken for gone.
+func TestSweepElsewhere(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "one"), []byte("needle"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, image := range map[string]string{"relative": "one", "absolute": filepath.Join(dir, "one")} {
+		runIn(t, dir, "sweep", "--results", name, "-e", "needle", image)
+		runIn(t, dir, "sweep", "--resume", name)
+		cmd := exec.Command("vscan", "sweep", "--resume", filepath.Join(dir, name))
+		cmd.Dir = other
+		out, err := cmd.CombinedOutput()
+		if refused := strings.Contains(string(out), "go on with it in "+dir); refused != (name == "relative") || refused == (err == nil) {
+			t.Errorf("%s: %v, %s", name, err, out)
+		}
+	}
+}
+
 // While a process works on a sweep, another is refused, with its number. Ctrl-C ends it, and does
 // not count; what was under way when it was killed is done again, and the second time set aside.
 func TestSweepSetAside(t *testing.T) {

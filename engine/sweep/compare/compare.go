@@ -195,6 +195,7 @@ func optionPairs(a, b []state.Option) (pairs []OptionPair) {
 type record struct {
 	Side
 	n       int
+	hits    uint64
 	limited []string // names of the patterns whose count a limit ended
 }
 
@@ -203,7 +204,7 @@ func (r *record) searched() bool { return r.State == state.Done || r.State == st
 
 // recordOf returns the record of an image.
 func recordOf(img *state.Image) *record {
-	r := &record{Side: Side{img.Arg, img.State, img.Reason}, n: img.N}
+	r := &record{Side: Side{img.Arg, img.State, img.Reason}, n: img.N, hits: img.Hits}
 	for _, p := range img.Patterns {
 		if p.AtLeast {
 			r.limited = append(r.limited, p.Name)
@@ -402,7 +403,7 @@ func (c *comparison) hits(ctx context.Context, img *Image, a, b *record) error {
 
 // open opens the lines of an image of a sweep.
 func (c *comparison) open(ctx context.Context, src state.Source, r *record) (*cursor, error) {
-	from, err := lines.Open(ctx, src, &state.Image{N: r.n, Arg: r.Arg})
+	from, err := lines.Open(ctx, src, &state.Image{N: r.n, Arg: r.Arg, Hits: r.hits})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package lines
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"vscan/engine/sweep/state"
 	"vscan/internal/interrupt"
+	"vscan/internal/wording"
 )
 
 // MaxLine is the most bytes that a line may have. That of a hit of which most is shown has
@@ -37,6 +39,8 @@ type Reader struct {
 	r     *bufio.Reader
 	image string
 	n     uint64 // lines so far
+	hits  uint64 // of these, hits
+	want  uint64 // how many hits the record of the image has
 	long  []byte // a line that is longer than the buffer of r; its memory is used again
 	watch *interrupt.Watch
 }
@@ -47,14 +51,15 @@ func Open(ctx context.Context, src state.Source, img *state.Image) (*Reader, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Arg, err)
 	}
-	return &Reader{from: from, r: bufio.NewReaderSize(from, 1<<18), image: img.Arg, watch: interrupt.New(ctx)}, nil
+	return &Reader{from: from, r: bufio.NewReaderSize(from, 1<<18), image: img.Arg, want: img.Hits, watch: interrupt.New(ctx)}, nil
 }
 
 // Close ends the reading.
 func (r *Reader) Close() error { return r.from.Close() }
 
 // Next returns the next line without its line feed, valid until the next call, or io.EOF
-// behind the last one. A line that is cut off is an *Error.
+// behind the last one. A line that is cut off is an *Error, and so is an end behind more or fewer
+// hits than the record of the image has: a database that is damaged may lack some of them.
 func (r *Reader) Next() ([]byte, error) {
 	if err := r.watch.Step(1); err != nil {
 		return nil, err
@@ -66,15 +71,23 @@ func (r *Reader) Next() ([]byte, error) {
 	switch {
 	case err == nil:
 		r.n++
+		if bytes.HasPrefix(line, hitLine) {
+			r.hits++
+		}
 		return line[:len(line)-1], nil
 	case !errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("%s: %w", r.image, err)
 	case len(line) > 0:
 		r.n++
 		return nil, r.Fail(errors.New("it is cut off"))
+	case r.hits != r.want:
+		return nil, r.Fail(fmt.Errorf("the last one, behind %s of %d", wording.Count(r.hits, "hit"), r.want))
 	}
 	return nil, io.EOF
 }
+
+// hitLine is what the line of a hit begins with.
+var hitLine = []byte(`{"type":"hit"`)
 
 // longLine returns the line that begins with what fills the buffer.
 func (r *Reader) longLine(begin []byte) ([]byte, error) {

@@ -50,6 +50,24 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// Results that lack hits which the record of their image has, or have more, are damaged.
+func TestReaderCounts(t *testing.T) {
+	hit, rule := `{"type":"hit"}`+"\n", `{"type":"rule"}`+"\n"
+	for text, hits := range map[string]uint64{"": 1, hit + rule: 2, hit + hit: 1, rule + hit: 1} {
+		r, err := Open(t.Context(), one(text), &state.Image{Arg: "core", State: state.Done, Hits: hits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = r.Next()
+		}
+		wrong := (*Error)(nil)
+		if whole := strings.Count(text, hit) == int(hits); errors.As(err, &wrong) == whole {
+			t.Errorf("%q, %d hits: %v", text, hits, err)
+		}
+	}
+}
+
 // A context that has ended ends the reading.
 func TestReaderEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -93,22 +93,15 @@ type Options struct {
 // Query returns the query and the options of images of a sweep.
 func Query(ctx context.Context, s *state.Setup, b *budget.Budget) (*sweep.Question, *search.Query, layered.Options, error) {
 	fail := func(err error) (*sweep.Question, *search.Query, layered.Options, error) {
-		return nil, nil, layered.Options{}, fmt.Errorf("what the sweep asks cannot be read: %w", err)
+		return nil, nil, layered.Options{}, unreadable(err)
 	}
 	var of sweep.Question
-	var opening sweep.Opening
-	var shown Shown
-	for _, p := range []struct {
-		text []byte
-		to   any
-	}{{s.Question, &of}, {s.Opening, &opening}, {s.Shown, &shown}} {
-		if err := json.Unmarshal(p.text, p.to); err != nil {
-			return fail(err)
-		}
-	}
-	open, err := opening.Options()
-	if err != nil {
+	if err := json.Unmarshal(s.Question, &of); err != nil {
 		return fail(err)
+	}
+	open, shown, err := Opening(s)
+	if err != nil {
+		return nil, nil, open, err
 	}
 	q, err := of.Query(ctx, b)
 	if err != nil {
@@ -119,6 +112,24 @@ func Query(ctx context.Context, s *state.Setup, b *budget.Budget) (*sweep.Questi
 	}
 	q.Want, q.Decode, q.HitBytes, q.Around = search.WantHits, true, shown.HitBytes, shown.Around
 	return &of, q, open, nil
+}
+
+// Opening returns how the images of a sweep are opened, and what of hits is in its lines.
+func Opening(s *state.Setup) (layered.Options, Shown, error) {
+	var opening sweep.Opening
+	var shown Shown
+	if err := errors.Join(json.Unmarshal(s.Opening, &opening), json.Unmarshal(s.Shown, &shown)); err != nil {
+		return layered.Options{}, shown, unreadable(err)
+	}
+	open, err := opening.Options()
+	if err != nil {
+		err = unreadable(err)
+	}
+	return open, shown, err
+}
+
+func unreadable(err error) error {
+	return fmt.Errorf("what the sweep asks cannot be read: %w", err)
 }
 
 // runner runs a sweep.
@@ -246,6 +257,11 @@ func (r *runner) feed(ctx context.Context) {
 			return false
 		}
 		r.Progress.known(added)
+		for _, in := range batch {
+			if in.Fail != "" {
+				r.Note(in.Arg, state.Failed+": "+in.Fail)
+			}
+		}
 		batch, last = batch[:0], time.Now()
 		r.mu.Lock()
 		r.fed++

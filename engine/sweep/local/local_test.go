@@ -388,6 +388,18 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// What cannot be read to find images is told as images are that cannot be opened.
+func TestInputFailed(t *testing.T) {
+	o, told := optionsOf()
+	o.Inputs = func(yield func(local.Input, error) bool) {
+		_ = yield(local.Input{Arg: "locked", Fail: "permission denied"}, nil) && yield(local.Input{Arg: "notes", Skip: "no image"}, nil)
+	}
+	if _, err := begin(t, t.Context(), setupOf(t, 0, "needle"), o); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "told", told(), "locked: failed: permission denied")
+}
+
 // An error of the list of images ends the sweep once what is known is searched; going on asks
 // for the list again, and takes what is new.
 func TestInputsFail(t *testing.T) {

@@ -69,9 +69,9 @@ func (p *Progress) known(added state.Added) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.is.Images += added.Images
-	p.is.Skipped += added.Skipped
+	p.is.Skipped += added.Skipped - added.Named
 	p.is.Failed += added.Failed
-	p.is.Settled += added.Skipped + added.Failed
+	p.is.Settled += added.Skipped + added.Failed - added.Named
 }
 
 func (p *Progress) allKnown() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"time"
 
 	"vscan/engine/addr"
@@ -116,6 +117,10 @@ func (r *Reader) Images(ctx context.Context) iter.Seq2[*Image, error] {
 				return
 			}
 			for _, i := range some {
+				if i.N != from {
+					yield(nil, fmt.Errorf("%s lacks image %d: it is damaged: sweep again", filepath.Join(r.dir, File), from))
+					return
+				}
 				if !yield(i, nil) {
 					return
 				}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -222,6 +223,87 @@ func TestSuspectsLast(t *testing.T) {
 	}
 	if !reflect.DeepEqual(order, []string{"two1", "one2"}) {
 		t.Error(order)
+	}
+}
+
+// What was found below a folder and left out for what it is, and is named as well, is an image,
+// whichever comes first, and also where it is named while it is looked at.
+func TestNamedAfterFound(t *testing.T) {
+	db, _ := newSweep(t)
+	defer db.Close(false)
+	below := []Input{{Arg: "notes", Below: true}, {Arg: "open", Below: true}, {Arg: "link", Below: true, Skip: "symbolic link"}}
+	added, err := db.Add(below)
+	must(t, err)
+	if added != (Added{Images: 3, Skipped: 1}) {
+		t.Error(added)
+	}
+	skip := func(n int) { must(t, db.Settle(&Image{N: n, State: Skipped, Reason: "no image"}, Beside{})) }
+	for n := range 2 {
+		_, err := db.Claim()
+		must(t, err)
+		if n == 0 {
+			skip(n)
+		}
+	}
+	added, err = db.Add([]Input{{Arg: "notes"}, {Arg: "open"}, {Arg: "link"}})
+	must(t, err)
+	if added != (Added{Named: 2}) {
+		t.Error(added)
+	}
+	skip(1)
+	for _, name := range []string{"notes", "open", "link"} {
+		c, err := db.Claim()
+		must(t, err)
+		if c == nil || c.Arg != name || c.Below {
+			t.Fatalf("%+v, want %s, named", c, name)
+		}
+		must(t, db.Settle(&Image{N: c.N, State: Done}, Beside{}))
+	}
+	_, err = db.Add(below) // as a sweep does that is gone on with
+	must(t, err)
+	if c, err := db.Claim(); c != nil || err != nil {
+		t.Error(c, err)
+	}
+}
+
+// A sweep whose database was removed or moved ends with an error, instead of going on where
+// nobody finds it.
+func TestRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be moved there")
+	}
+	db, dir := newSweep(t)
+	must(t, os.Rename(dir, dir+"moved"))
+	db.writer.mu.Lock()
+	db.writer.synced = time.Time{} // it is time for the disk
+	db.writer.mu.Unlock()
+	_, err := db.Add([]Input{{Arg: "a"}})
+	if err == nil || !strings.Contains(err.Error(), "was removed or moved while the sweep ran") {
+		t.Error(err)
+	}
+	if err := db.Close(false); err == nil {
+		t.Error("closed without an error")
+	}
+}
+
+// A database that lacks an image is damaged, and read with an error.
+func TestImageLost(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "a"}, {Arg: "b"}, {Arg: "c"}})
+	must(t, err)
+	must(t, db.writer.wait(func(t *tx) error { return t.exec("DELETE FROM image WHERE n = 1") }))
+	must(t, db.Close(false))
+	r, err := Read(t.Context(), dir)
+	must(t, err)
+	defer r.Close()
+	for i, bad := range r.Images(t.Context()) {
+		err = bad
+		if bad == nil && i.N != 0 {
+			t.Error(i)
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "lacks image 1") {
+		t.Error(err)
 	}
 }
 

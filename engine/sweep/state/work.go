@@ -27,11 +27,13 @@ func (in *Input) state() (state, reason string) {
 	return Waiting, ""
 }
 
-// Added is how many images were added, and how many of these are skipped, or have failed.
-type Added struct{ Images, Skipped, Failed uint64 }
+// Added is how many images were added, and how many of these are skipped, or have failed. Named
+// is how many that were skipped before wait, since they are named as well.
+type Added struct{ Images, Skipped, Failed, Named uint64 }
 
 // Add adds images behind those that are known, in their order. One that is known already is
-// left out.
+// left out; where it was found below a folder and is named now, it is an image, whatever it
+// was skipped for.
 func (db *DB) Add(inputs []Input) (added Added, err error) {
 	err = db.writer.wait(func(t *tx) error {
 		added = Added{}
@@ -50,11 +52,38 @@ func (db *DB) Add(inputs []Input) (added Added, err error) {
 			} else if n > 0 {
 				db.next++
 				added.count(state)
+				continue
+			}
+			if state == Waiting && !in.Below {
+				if err := nameFound(t, in.Arg, &added); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	})
 	return added, err
+}
+
+// nameFound has an image that was found below a folder be one that is named. If it was
+// skipped it waits. One that is under way may be skipped yet: see Settle.
+func nameFound(t *tx, arg string, added *Added) error {
+	row, err := t.row("SELECT n, state = 'skipped' FROM image WHERE arg = ? AND below = 1", []byte(arg))
+	if err != nil {
+		return err
+	}
+	var n int
+	var skipped bool
+	if err := row.Scan(&n, &skipped); errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if skipped {
+		added.Named++
+		return t.exec("UPDATE image SET below = 0, state = 'waiting', reason = '', tries = 0 WHERE n = ?", n)
+	}
+	return t.exec("UPDATE image SET below = 0 WHERE n = ?", n)
 }
 
 // count counts an image that was added in a state.
@@ -250,10 +279,14 @@ func (db *DB) Settle(i *Image, b Beside) error {
 				return err
 			}
 		}
-		return t.exec(`UPDATE image SET state = ?, reason = ?, under_way = 0, found = ?, lacks_tasks = ?, identity = ?, stamp = ?, format = ?, size = ?, modified = ?, first = ?, last = ?,
+		if err := t.exec(`UPDATE image SET state = ?, reason = ?, under_way = 0, found = ?, lacks_tasks = ?, identity = ?, stamp = ?, format = ?, size = ?, modified = ?, first = ?, last = ?,
 			summary = ?, hits = ?, at_least = ?, patterns = ?, density = ?, scanned = ?, zero = ?, absent = ?, unreadable = ?, missing = ?, elapsed = ? WHERE n = ?`,
 			i.State, i.Reason, b.Found, b.Lacks, b.Identity, b.Stamp, i.Format, int64(i.Size), modified, int64(i.First), int64(i.Last),
-			i.Summary, int64(i.Hits), i.AtLeast, patterns, density, int64(i.Scanned), int64(i.Zero), int64(i.Absent), int64(i.Unreadable), int64(i.Missing), int64(i.Elapsed), i.N)
+			i.Summary, int64(i.Hits), i.AtLeast, patterns, density, int64(i.Scanned), int64(i.Zero), int64(i.Absent), int64(i.Unreadable), int64(i.Missing), int64(i.Elapsed), i.N); err != nil || i.State != Skipped {
+			return err
+		}
+		// What was named while it was looked at is not skipped.
+		return t.exec("UPDATE image SET state = 'waiting', reason = '', tries = 0 WHERE n = ? AND below = 0", i.N)
 	})
 }
 

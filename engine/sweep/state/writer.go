@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -31,6 +35,7 @@ type writer struct {
 	err    error // the first one
 	closed bool
 
+	file   os.FileInfo // the database that was opened
 	stmts  map[string]*sql.Stmt
 	synced time.Time // when all was on the disk
 	dirty  bool      // something was committed since
@@ -56,8 +61,14 @@ func startWriter(dir string) (*writer, error) {
 		db.Close()
 		return nil, named(dir, err)
 	}
+	file, err := os.Stat(filepath.Join(dir, File))
+	if err != nil {
+		conn.Close()
+		db.Close()
+		return nil, err
+	}
 	w := &writer{
-		dir: dir, db: db, conn: conn, some: make(chan struct{}, 1), now: make(chan struct{}, 1), ended: make(chan struct{}),
+		dir: dir, db: db, conn: conn, file: file, some: make(chan struct{}, 1), now: make(chan struct{}, 1), ended: make(chan struct{}),
 		stmts: map[string]*sql.Stmt{}, synced: time.Now(),
 	}
 	w.room.L = &w.mu
@@ -153,6 +164,9 @@ func (w *writer) write(batch []op, last bool) {
 	err := w.err
 	w.mu.Unlock()
 	sync := last || time.Since(w.synced) >= syncEvery
+	if err == nil && sync {
+		err = w.checkThere()
+	}
 	if err == nil && (len(batch) > 0 || sync && w.dirty) {
 		err = w.transact(batch, sync)
 	}
@@ -172,6 +186,18 @@ func (w *writer) write(batch []op, last bool) {
 			o.done <- err
 		}
 	}
+}
+
+// checkThere returns an error where the database has another name by now, or none: nobody would
+// find what is written to it.
+func (w *writer) checkThere() error {
+	path := filepath.Join(w.dir, File)
+	now, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(now, w.file):
+		return fmt.Errorf("%s was removed or moved while the sweep ran: bring it back with what lies beside it and go on, or begin the sweep again", path)
+	}
+	return nil // what cannot be asked, as after chmod, may be there
 }
 
 func (w *writer) transact(batch []op, sync bool) error {

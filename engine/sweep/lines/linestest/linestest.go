@@ -30,7 +30,11 @@ func New(patterns ...string) *Sweep {
 // Add adds an image that was searched, with these lines, and returns its record.
 func (s *Sweep) Add(arg string, lines ...string) *state.Image {
 	img := s.AddState(arg, state.Done, "")
-	img.Hits = uint64(len(lines))
+	for _, line := range lines {
+		if strings.HasPrefix(line, `{"type":"hit"`) {
+			img.Hits++
+		}
+	}
 	img.Summary = fmt.Appendf(nil, `{"type":"summary","image":%q,"hits":%d,"counts":{},"scanned":1,"absent":0,"unreadable":0,"complete":true,"limited":false}`, arg, len(lines))
 	if len(lines) > 0 {
 		s.Text[len(s.Text)-1] = strings.Join(lines, "\n") + "\n"

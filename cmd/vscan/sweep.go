@@ -462,7 +462,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		Workers: int(f.workers), Open: int(f.open), TaskBytes: f.taskSize, TaskTime: f.taskTime,
 		ShardSize: f.ShardSize, Kernel: f.Kernel, Budget: a.Budget(),
 		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, f.context > 0) },
-		Summary: report.SummaryLine,
+		Summary: report.NewSummaryLine(),
 		Accept:  acceptor(db.Dir()),
 		Note:    func(arg, text string) { a.Note("%s: %s", arg, text) },
 		Skip:    f.skips, Pace: pace, Progress: &progress,

@@ -500,7 +500,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		Workers: int(f.workers), Open: int(f.open), TaskBytes: f.taskSize, TaskTime: f.taskTime,
 		ShardSize: f.ShardSize, Kernel: f.Kernel, Budget: a.Budget(),
 		Sink:    func(w io.Writer) search.Sink { return report.NewLines(w, shown.Around > 0) },
-		Summary: report.SummaryLine,
+		Summary: report.NewSummaryLine(),
 		Accept:  acceptor(db.Dir()),
 		Note:    a.noteFirst(db.Dir()),
 		Skip:    f.skips(opening.Format != ""), Pace: pace, Progress: &progress, Mmap: flags.Mmap,

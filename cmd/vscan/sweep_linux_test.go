@@ -73,9 +73,13 @@ func killAndResume(t *testing.T, r *rand.Rand, dir, name string, flags []string,
 			return killed
 		}
 		killed++
-		if info, err := os.Stat(filepath.Join(dir, name, state.File)); err != nil || info.Size() == 0 {
+		begun, err := state.Read(t.Context(), filepath.Join(dir, name))
+		if missing := (*state.MissingError)(nil); errors.As(err, &missing) {
 			continue // it died before it had begun
+		} else if err != nil {
+			t.Fatal(err)
 		}
+		begun.Close()
 		checkIntegrity(t, filepath.Join(dir, name))
 		args = []string{"sweep", "--resume", name, "--retry"}
 	}

@@ -28,7 +28,8 @@ type Source struct {
 
 const (
 	// samples is how many blocks of a source are looked at: the first, the last,
-	// and blocks at equal distances between them.
+	// and blocks at equal distances between them. All of a source is looked at, once, that
+	// has no more than so many blocks.
 	samples     = 64
 	sampleBytes = 4096
 )
@@ -72,11 +73,11 @@ func Of(ctx context.Context, space *engine.Space) (Identity, error) {
 func sourceOf(src engine.Source) Source {
 	id := Source{Size: src.Size()}
 	h := sha256.New()
-	buf := make([]byte, sampleBytes)
-	step := id.Size / samples
+	buf := make([]byte, min(sampleBytes, id.Size))
+	step := max(id.Size/samples, sampleBytes)
 	for i := range uint64(samples) {
 		at := i * step
-		if i == samples-1 && id.Size > sampleBytes {
+		if i == samples-1 && id.Size > samples*sampleBytes {
 			at = id.Size - sampleBytes
 		}
 		if at >= id.Size {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"vscan/engine/addr"
 )
 
@@ -18,6 +20,8 @@ type Reader struct {
 	db    *sql.DB
 	dir   string
 	names []string // About.Patterns, once they were read
+
+	decoder *zstd.Decoder // of summaries, once there was one to decode
 }
 
 // Read opens the results of the sweep of a folder. The error is a *MissingError where there
@@ -31,7 +35,12 @@ func Read(ctx context.Context, dir string) (*Reader, error) {
 }
 
 // Close ends the reading.
-func (r *Reader) Close() error { return r.db.Close() }
+func (r *Reader) Close() error {
+	if r.decoder != nil {
+		r.decoder.Close()
+	}
+	return r.db.Close()
+}
 
 // Setup returns what the sweep was begun with.
 func (r *Reader) Setup(ctx context.Context) (*Setup, error) { return readSetup(ctx, r.db) }
@@ -67,6 +76,15 @@ func readMeta(ctx context.Context, db *sql.DB, to map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// readDictionary returns the dictionary of summaries, or nil where there is none yet.
+func readDictionary(ctx context.Context, db *sql.DB) (dictionary []byte, err error) {
+	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'summary_dictionary'").Scan(&dictionary)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return dictionary, err
 }
 
 func readSetup(ctx context.Context, db *sql.DB) (*Setup, error) {
@@ -141,7 +159,7 @@ func (r *Reader) images(ctx context.Context, from, most int) (all []*Image, err 
 	}
 	defer rows.Close()
 	for rows.Next() {
-		i, err := r.scan(rows)
+		i, err := r.scan(ctx, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +168,7 @@ func (r *Reader) images(ctx context.Context, from, most int) (all []*Image, err 
 	return all, rows.Err()
 }
 
-func (r *Reader) scan(rows *sql.Rows) (*Image, error) {
+func (r *Reader) scan(ctx context.Context, rows *sql.Rows) (*Image, error) {
 	i := &Image{}
 	var arg, patterns, density []byte
 	var size, first, last, hits, scanned, zero, absent, unreadable, missing, elapsed int64
@@ -163,6 +181,9 @@ func (r *Reader) scan(rows *sql.Rows) (*Image, error) {
 	i.Arg, i.Size, i.Modified, i.First, i.Last, i.Hits = string(arg), uint64(size), timeOf(modified), addr.Addr(first), addr.Addr(last), uint64(hits)
 	i.Scanned, i.Zero, i.Absent, i.Unreadable, i.Missing = uint64(scanned), uint64(zero), uint64(absent), uint64(unreadable), uint64(missing)
 	i.Elapsed = time.Duration(elapsed)
+	if i.Summary, err = r.unpacked(ctx, i.Summary); err != nil {
+		return nil, fmt.Errorf("summary of image %d: %w", i.N, err)
+	}
 	if i.Patterns, err = r.patternsOf(patterns); err != nil {
 		return nil, fmt.Errorf("image %d: %w", i.N, err)
 	}

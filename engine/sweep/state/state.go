@@ -122,8 +122,9 @@ type DB struct {
 	reads  *sql.DB
 	writer *writer
 	resume Resumed
-	next   int  // the place of the next image; of the writer's goroutine
-	begun  bool // whether an image was claimed; likewise
+	summaries
+	next  int  // the place of the next image; of the writer's goroutine
+	begun bool // whether an image was claimed; likewise
 }
 
 // Create begins a sweep in a folder, which is made where it is not there. The error is an
@@ -274,7 +275,7 @@ func open(ctx context.Context, dir string, l *lock, again bool) (*DB, error) {
 	}
 	db := &DB{dir: dir, lock: l, reads: reads, writer: w}
 	if again {
-		err = db.takeUp(ctx)
+		err = errors.Join(db.takeUp(ctx), db.useDictionary(ctx))
 	}
 	if err != nil {
 		db.writer.stop()

@@ -268,7 +268,11 @@ func (db *DB) Settle(i *Image, b Beside) error {
 	if !i.Modified.IsZero() {
 		modified = i.Modified.UnixNano()
 	}
-	return db.writer.later(len(i.Summary)+len(patterns), func(t *tx) error {
+	summary, err := db.packed(i.Summary)
+	if err != nil {
+		return err
+	}
+	return db.writer.later(len(summary)+len(patterns), func(t *tx) error {
 		if i.State == Failed {
 			if err := drop(t, i.N, -1); err != nil {
 				return err
@@ -282,7 +286,7 @@ func (db *DB) Settle(i *Image, b Beside) error {
 		if err := t.exec(`UPDATE image SET state = ?, reason = ?, under_way = 0, found = ?, lacks_tasks = ?, identity = ?, stamp = ?, format = ?, size = ?, modified = ?, first = ?, last = ?,
 			summary = ?, hits = ?, at_least = ?, patterns = ?, density = ?, scanned = ?, zero = ?, absent = ?, unreadable = ?, missing = ?, elapsed = ? WHERE n = ?`,
 			i.State, i.Reason, b.Found, b.Lacks, b.Identity, b.Stamp, i.Format, int64(i.Size), modified, int64(i.First), int64(i.Last),
-			i.Summary, int64(i.Hits), i.AtLeast, patterns, density, int64(i.Scanned), int64(i.Zero), int64(i.Absent), int64(i.Unreadable), int64(i.Missing), int64(i.Elapsed), i.N); err != nil || i.State != Skipped {
+			summary, int64(i.Hits), i.AtLeast, patterns, density, int64(i.Scanned), int64(i.Zero), int64(i.Absent), int64(i.Unreadable), int64(i.Missing), int64(i.Elapsed), i.N); err != nil || i.State != Skipped {
 			return err
 		}
 		// What was named while it was looked at is not skipped.

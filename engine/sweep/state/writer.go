@@ -39,6 +39,7 @@ type writer struct {
 	stmts  map[string]*sql.Stmt
 	synced time.Time // when all was on the disk
 	dirty  bool      // something was committed since
+	level  string    // how commits are made durable, as SQLite's synchronous has it; "" before the first one
 }
 
 // op is a change.
@@ -208,10 +209,13 @@ func (w *writer) transact(batch []op, sync bool) error {
 	}
 	t := &tx{w}
 	err := func() error {
-		if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
-			return err
+		if level != w.level {
+			if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
+				return err
+			}
+			w.level = level
 		}
-		if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 		for _, o := range batch {

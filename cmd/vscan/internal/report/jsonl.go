@@ -33,6 +33,11 @@ type JSONLReporter struct {
 	escaped []string // the keys of the line whose strings are escaped
 	context bool     // whether hits have what lies around them
 	parted  bool     // whether summaries are written elsewhere
+	counted struct { // see countKeys
+		names   []string // of which the keys are
+		keys    []string
+		escaped bool // whether they are escaped
+	}
 }
 
 // NewJSONLReporter returns a reporter that writes jsonl to out.
@@ -348,19 +353,38 @@ func (r *JSONLReporter) Summary(s *search.Summary) {
 	r.FinishLine()
 }
 
+// countKeys returns the names of hits as keys of an object, with what is between them and
+// values. They are kept, since the summaries of many images share their names.
+func (r *JSONLReporter) countKeys(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	if c := &r.counted; len(c.names) != len(names) || &c.names[0] != &names[0] {
+		before := len(r.escaped)
+		text := r.Texts("counts", slices.Values(names))
+		c.names, c.escaped, c.keys = names, len(r.escaped) > before, make([]string, len(names))
+		r.escaped = r.escaped[:before]
+		for i, name := range names {
+			c.keys[i] = QuoteJSON(text(name)) + ":"
+			if i > 0 {
+				c.keys[i] = "," + c.keys[i]
+			}
+		}
+	}
+	if r.counted.escaped {
+		r.escaped = append(r.escaped, "counts")
+	}
+	return r.counted.keys
+}
+
 // startSummary begins the summary of an image, with all but what tells how it was searched.
 func (r *JSONLReporter) startSummary(s *search.Summary) {
 	r.StartLine("summary")
 	r.AddName("image", s.Image)
 	r.AddUint("hits", s.Hits)
-	text := r.Texts("counts", slices.Values(s.Names))
 	r.Add("counts", "{")
-	for i, name := range s.Names {
-		if i > 0 {
-			r.line = append(r.line, ',')
-		}
-		r.line = append(r.line, r.names.Get(text(name))...)
-		r.line = append(r.line, ':')
+	for i, key := range r.countKeys(s.Names) {
+		r.line = append(r.line, key...)
 		r.line = strconv.AppendUint(r.line, s.Counts[i], 10)
 	}
 	r.line = append(r.line, '}')

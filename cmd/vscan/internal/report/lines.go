@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"io"
+	"sync"
 
 	"vscan/engine/search"
 	"vscan/patterns/yara"
@@ -37,12 +38,19 @@ func LeftOutLine(s yara.Skipped) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }
 
-// SummaryLine returns the summary of an image as a line of jsonl, without its end and without
-// what differs from one run to another: the time, kernels and workers.
-func SummaryLine(s *search.Summary) []byte {
-	var b bytes.Buffer
-	r := &JSONLReporter{base: base{out: &b}}
-	r.startSummary(s)
-	r.FinishLine()
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+// NewSummaryLine returns a function that returns the summary of an image as a line of jsonl,
+// without its end and without what differs from one run to another: the time, kernels and
+// workers. It may be called by several goroutines at once, and keeps the names of patterns as
+// JSON from one call to the next.
+func NewSummaryLine() func(*search.Summary) []byte {
+	reporters := sync.Pool{New: func() any { return &JSONLReporter{} }}
+	return func(s *search.Summary) []byte {
+		r := reporters.Get().(*JSONLReporter)
+		defer reporters.Put(r)
+		var b bytes.Buffer
+		r.out = &b
+		r.startSummary(s)
+		r.FinishLine()
+		return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+	}
 }

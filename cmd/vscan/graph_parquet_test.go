@@ -32,6 +32,7 @@ type parquetEdge struct {
 // What is read from a parquet file is what was written to it, also where there are more rows
 // than a group has.
 func TestParquet(t *testing.T) {
+	t.Parallel()
 	b := make([]byte, 8*(1<<20+rowstream.MaxRows+5))
 	for i := 0; i < len(b); i += 8 {
 		addr.Little.PutUint(b[i:i+8], 0x10000+uint64(i*7%len(b)))

@@ -252,6 +252,7 @@ func checkLeaks(t *testing.T, rows map[uint64][]objectRow, but func(*leakCase)) 
 }
 
 func TestLeaksOfCores(t *testing.T) {
+	t.Parallel()
 	skipWithout(t, "gcc", "gdb")
 	prog := compiled(t, "leaks.c")
 	const pause = "34"
@@ -336,6 +337,7 @@ func TestLeaksOfCores(t *testing.T) {
 // Pointers that C++ makes to the middle of objects count as pointers to their first byte, as in
 // valgrind.
 func TestLeaksOfCXX(t *testing.T) {
+	t.Parallel()
 	skipWithout(t, "g++", "gdb", "valgrind")
 	prog := filepath.Join(t.TempDir(), "prog")
 	if out, err := exec.Command("g++", "-O1", "-g", "-o", prog, "testdata/leaks/cxx.cc").CombinedOutput(); err != nil {
@@ -394,6 +396,7 @@ func valgrindLeaks(t *testing.T, env []string, stdin, of string, command ...stri
 // nothing to valgrind, and a possible reference to vscan; and valgrind happens to find the
 // address of one block in a register, where the call of the client request leaves it.
 func TestLeaksAsValgrind(t *testing.T) {
+	t.Parallel()
 	skipWithout(t, "gcc", "valgrind")
 	if _, err := os.Stat("/usr/include/valgrind/memcheck.h"); err != nil {
 		t.Skip(err)
@@ -471,6 +474,7 @@ func plantedIn(t *testing.T, core string) map[uint64][]string {
 // The programs are position-independent. Debian's python3 is not, and its heap lies at
 // addresses below 2^28, where numbers are taken for pointers.
 func TestLeaksPlanted(t *testing.T) {
+	t.Parallel()
 	skipWithout(t, "gcc", "gdb", "valgrind")
 	lib := compiled(t, "plant.c", "-shared", "-fPIC")
 	planted := map[uint64]string{216: "reachable", 232: "reachable", 248: "possible"}

@@ -182,6 +182,7 @@ func TestNoRoom(t *testing.T) {
 
 // A command that is killed, or interrupted, leaves what was there, or a whole file.
 func TestKilledLeavesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	secretCore(t, dir)
 	if code, said := shell(t, dir, `mkdir out && $0 graph build core -o graph && $0 graph export graph --to csv -o all`); code != 0 {

@@ -135,6 +135,7 @@ func checkChains(t *testing.T, image, graph, target, window string) (n int) {
 // Every place that is printed of a process or of its core is taken as an argument, and is the
 // address beside it, unless several modules have its name.
 func TestPlacesRoundTrip(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")
 	}

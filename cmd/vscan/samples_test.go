@@ -142,6 +142,7 @@ func unpacked(t *testing.T, path string) string {
 // find finds in real images what a naive search finds in the bytes that map
 // says are there.
 func TestSamples(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat(samples); err != nil {
 		t.Skipf("no sample images: %v", err)
 	}

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 // The scripts lay down how the command line behaves, one topic each. Besides the commands of
 // testscript they have those of scriptCommands.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
 		Cmds: scriptCommands,

@@ -510,7 +510,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		o.Inputs = sweepImages(ctx, in)
 	}
 	a.Begin("sweeping")
-	bar := a.StartSweepBar(f.progress, false, func() cli.SweepProgress { return sweepProgress(&progress) })
+	bar := a.StartSweepBar(f.progress, func() cli.SweepProgress { return sweepProgress(&progress) })
 	err = local.Run(ctx, db, o)
 	bar.Finish()
 	if ctx.Err() != nil && err != nil {

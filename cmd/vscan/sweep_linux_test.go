@@ -28,6 +28,7 @@ import (
 // A sweep that is killed again and again, and gone on with, ends with what one has that is not
 // killed, and that is what find finds image by image. What the death leaves is whole each time.
 func TestSweepKilled(t *testing.T) {
+	t.Parallel()
 	r := testenv.Rand(t)
 	dir := t.TempDir()
 	images := sweepImagesFor(t, r, dir, testenv.Rounds(6, 8, 40))

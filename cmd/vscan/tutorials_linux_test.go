@@ -25,6 +25,7 @@ import (
 // for any number of lines, also none. An address of the tutorial is a name for the address that
 // stands in its place in this session, in the output and in the commands that follow.
 func TestTutorials(t *testing.T) {
+	t.Parallel()
 	for name, tools := range map[string][]string{
 		"analyst.md": {"python3", "gdb", "gcore", "gzip"},
 		"core.md":    {"gcc", "gdb", "nm"},

@@ -77,14 +77,13 @@ const mostUnderWay = 4
 // SweepProgressVar adds the flag --progress of a sweep, whose default is auto.
 func SweepProgressVar(cmd *cobra.Command, p *string) {
 	*p = "auto"
-	ChoiceVar(cmd, p, "progress", "", "`HOW` to show on standard error how far it is: auto (at a terminal drawn, else a line every 10 s), always (with -q, too), json (a line of JSON a second) or never", "auto", "always", "json", "never")
+	ChoiceVar(cmd, p, "progress", "", "`HOW` to show on standard error how far it is: auto or always (at a terminal drawn, else a line every 10 s), json (a line of JSON a second) or never", "auto", "always", "json", "never")
 }
 
 // StartSweepBar returns a bar, and shows from now on what read returns, which is called by one
-// goroutine at a time, ten times a second. how is a value of --progress. With never, and with auto if
-// quiet is true, StartSweepBar returns nil.
-func (a *App) StartSweepBar(how string, quiet bool, read func() SweepProgress) *SweepBar {
-	if how == "never" || how == "auto" && quiet {
+// goroutine at a time, ten times a second. how is a value of --progress. With never, StartSweepBar returns nil.
+func (a *App) StartSweepBar(how string, read func() SweepProgress) *SweepBar {
+	if how == "never" {
 		return nil
 	}
 	b := &SweepBar{app: a, read: read, json: how == "json", began: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}

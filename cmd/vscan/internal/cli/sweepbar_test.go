@@ -88,17 +88,16 @@ func TestSweepUnknown(t *testing.T) {
 func TestSweepBarLines(t *testing.T) {
 	for _, c := range []struct {
 		how       string
-		quiet     bool
 		lines     int
 		lineBegin string
 	}{
-		{"auto", false, 2, "vscan: 12 of 200 images, 1.5 GiB of 3.0 GiB, "}, {"always", true, 2, "vscan: 12 of 200 images, "}, {"json", true, 25 + 1, `{"type":"progress","images":12,"known":200,"all_known":true,"bytes":1610612736,`},
-		{"auto", true, 0, ""}, {"never", false, 0, ""},
+		{"auto", 2, "vscan: 12 of 200 images, 1.5 GiB of 3.0 GiB, "}, {"always", 2, "vscan: 12 of 200 images, "}, {"json", 25 + 1, `{"type":"progress","images":12,"known":200,"all_known":true,"bytes":1610612736,`},
+		{"never", 0, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var stderr bytes.Buffer
 			a := &App{Out: console.NewOutput(new(bytes.Buffer), &stderr), Err: &stderr}
-			b := a.StartSweepBar(c.how, c.quiet, aSweep)
+			b := a.StartSweepBar(c.how, aSweep)
 			time.Sleep(25*time.Second + drawEvery/2)
 			b.Finish()
 			a.Out.Close()

@@ -47,11 +47,14 @@ func (b *Batch) Len() uint64 {
 }
 
 // Last returns the address of the last hit. The batch must have one.
-func (b *Batch) Last() addr.Addr {
-	if n := b.Series.Count; n > 0 {
-		return b.Base + addr.Addr((n-1)*b.Series.Step)
+func (b *Batch) Last() addr.Addr { return b.at(b.Len() - 1) }
+
+// at returns the address of hit i, counted from 0.
+func (b *Batch) at(i uint64) addr.Addr {
+	if b.Series.Count > 0 {
+		return b.Base + addr.Addr(i*b.Series.Step)
 	}
-	return b.Base + addr.Addr(b.Offsets[len(b.Offsets)-1])
+	return b.Base + addr.Addr(b.Offsets[i])
 }
 
 // Pattern returns the pattern of hit i, counted from 0, as an index into the set's

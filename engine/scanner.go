@@ -160,7 +160,9 @@ type Stats struct {
 	Excepted []uint64
 
 	// Stopped says that the callback wanted no more hits, Cancelled that the context
-	// ended. The hits that were delivered are then only the first ones.
+	// ended. The hits that were delivered are then only the first ones. Where Scan,
+	// ScanBatches or First were stopped, Unreadable ends at the last hit that was taken:
+	// what of the rest the workers had come to by then is chance.
 	Stopped, Cancelled bool
 }
 
@@ -312,6 +314,7 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 		})
 	}
 	var workErr error
+	var last addr.Addr // of the hits that were taken, where yield wanted no more
 	func() {
 		defer func() { // also where yield panics
 			cancel()
@@ -337,7 +340,9 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 			stats.Hits += n
 			b.countCut(&stats, n)
 			b.countExcepted(&stats, more, n)
-			stats.Stopped = !more
+			if stats.Stopped = !more; stats.Stopped {
+				last = b.at(max(n, 1) - 1)
+			}
 			if p := sc.opt.Progress; p != nil {
 				p.Hits.Add(n)
 			}
@@ -347,7 +352,16 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 		stats.Cancelled = !all && !stats.Stopped
 		stats.Elapsed = time.Since(begin)
 	}()
-	return s.end(outer, stats, workErr)
+	stats, err := s.end(outer, stats, workErr)
+	if stats.Stopped {
+		stats.Unreadable = upTo(last, stats.Unreadable)
+	}
+	return stats, err
+}
+
+// upTo returns what of ranges lies at last and below it.
+func upTo(last addr.Addr, ranges []addr.Range) []addr.Range {
+	return addr.Intersect(ranges, []addr.Range{{First: 0, Last: last}})
 }
 
 // end completes the account of a scan whose workers have ended with err. outer is the
@@ -392,7 +406,6 @@ func (sc *Scanner) First(ctx context.Context) (Hit, bool, error) {
 	stats, err := sc.Scan(ctx, func(h Hit) bool { first = keep.hit(h); return false })
 	found := stats.Hits > 0
 	if found {
-		stats.Unreadable = addr.Intersect(stats.Unreadable, []addr.Range{{First: 0, Last: first.Addr}})
 		stats.Beyond = 0
 	}
 	return first, found, incomplete(stats, err)

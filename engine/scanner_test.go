@@ -631,7 +631,32 @@ func TestUnreadable(t *testing.T) {
 			if stats.Complete() != (len(lost) == 0) {
 				t.Fatalf("complete: %v", stats.Complete())
 			}
+			if len(want) > 0 {
+				stopsAt(t, sc, 1+rnd.IntN(len(want)), want, addr.Merge(lost))
+			}
 		}
+	}
+}
+
+// stopsAt fails the test unless what could not be read, of scans that are stopped at hit n of want,
+// is what of lost lies up to that hit, whatever workers had come to behind it.
+func stopsAt(t *testing.T, sc *Scanner, n int, want []addr.Addr, lost []addr.Range) {
+	t.Helper()
+	left, last := uint64(n), want[n-1]
+	stats, err := sc.Scan(t.Context(), func(h Hit) bool { left--; return left > 0 })
+	if to := upTo(last, lost); err != nil || !stats.Stopped || !slices.Equal(stats.Unreadable, to) {
+		t.Fatalf("stopped at %v: unreadable %v, want %v; %v", last, stats.Unreadable, to, err)
+	}
+	left = uint64(n)
+	stats, err = sc.ScanBatches(t.Context(), func(b *Batch) bool {
+		left, last = left-min(left, b.Len()), b.Last()
+		return left > 0
+	})
+	if to := upTo(last, lost); err != nil || !stats.Stopped || !slices.Equal(stats.Unreadable, to) {
+		t.Fatalf("stopped at the batch to %v: unreadable %v, want %v; %v", last, stats.Unreadable, to, err)
+	}
+	if _, _, err = sc.First(t.Context()); (err == nil) != (len(upTo(want[0], lost)) == 0) {
+		t.Fatalf("the first, at %v, of what lacks %v: %v", want[0], lost, err)
 	}
 }
 

@@ -40,7 +40,7 @@ type Summary struct {
 	// interrupted, all could be read and nothing was left out for Query.MaxBytes, the image
 	// and its layers lack nothing, their files did not change meanwhile (see Changed), all
 	// rules were evaluated and could be decided, and no hits of their strings were left out
-	// for want of room. Where Stopped is set, that holds of what was looked at before.
+	// for want of room. Where Stopped is set, that holds of what lies up to the last hit.
 	Complete bool
 
 	Limited     bool // hits were left out, for Query.MaxHits or the bounds of rules

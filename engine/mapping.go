@@ -41,6 +41,33 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
 
+// An Absence says why bytes are absent.
+type Absence uint8
+
+const (
+	// Unsaved bytes are those that the image knows of and has not: why, it does not say.
+	Unsaved Absence = iota
+	// Excluded bytes were left out on purpose by the program that wrote the image, which
+	// says so: pages that makedumpfile was told to leave out.
+	Excluded
+	// Missing bytes are those that the image should hold and does not: of a file that was
+	// cut or is damaged, or of a part of a set of files that is not there.
+	Missing
+)
+
+// String returns "unsaved", "excluded" or "missing".
+func (a Absence) String() string {
+	switch a {
+	case Unsaved:
+		return "unsaved"
+	case Excluded:
+		return "excluded"
+	case Missing:
+		return "missing"
+	}
+	return fmt.Sprintf("Absence(%d)", uint8(a))
+}
+
 // A Perm is the permissions of a mapping, a bit each.
 type Perm uint8
 
@@ -75,8 +102,9 @@ func (p Perm) String() string {
 // present mapping that Source does not hold cannot be read.
 type Mapping struct {
 	addr.Range
-	State State
-	Perm  Perm
+	State   State
+	Absence Absence // why its bytes are absent, where State is Absent
+	Perm    Perm
 
 	// Continuation says that the mapping continues the one whose range ends just
 	// below it: a mapping of a process whose pages differ in state is several

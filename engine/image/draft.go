@@ -51,6 +51,13 @@ func (d *Draft) Lose(n uint64) {
 	d.Missing = sum
 }
 
+// Tell keeps a fact, unless its value is empty.
+func (d *Draft) Tell(name, value string) {
+	if value != "" {
+		d.Facts = append(d.Facts, Fact{name, value})
+	}
+}
+
 // Own has the image close c when it is closed itself. Closers are called in the
 // order in which they were given.
 func (d *Draft) Own(c io.Closer) { d.closers = append(d.closers, c) }

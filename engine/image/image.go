@@ -157,6 +157,11 @@ type Image struct {
 	Notes []string
 	Hints []Hint
 
+	// Facts are what else the image tells of the machine or the process and of how it was
+	// written, for people: each a short name and one line. What a file does not tell is
+	// not among them.
+	Facts []Fact
+
 	// Modules are the files that were mapped, in the order of their addresses, as
 	// far as the image names them: those of NT_FILE in the core of a process, the
 	// program itself where that was opened at an address.
@@ -169,6 +174,11 @@ type Image struct {
 
 	appended func(last engine.Mapping) (engine.Mapping, bool) // nil where what is appended to the file is none of its memory
 }
+
+// Fact is something that an image tells of itself. Name is of small letters, digits and
+// underscores ("kernel_release", "dtb", "compression"), and the same in all formats for the
+// same thing. Value is as the image has it: it may hold any byte.
+type Fact struct{ Name, Value string }
 
 // Hint says how to open an image, or to search it, if what one of its notes tells is not
 // what is wanted. Besides Note, one of the fields is set.

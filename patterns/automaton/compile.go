@@ -64,14 +64,8 @@ type Program struct {
 	contextOf    [numNeighbours * numNeighbours]uint16
 	contextLooks []Look // by context: those of the program's looks that hold there
 
-	start *state
-	pool  sync.Pool // of *scratch
-
-	mu          sync.Mutex // guards what follows, and the filling of the states' tables
-	states      map[string]*state
-	stateBytes  int // about how many bytes the states take
-	maxStates   int // about how many they may take
-	stepScratch *scratch
+	tables *tables
+	pool   sync.Pool // of *scratch
 }
 
 // An inst is an instruction. What it does depends on op:
@@ -98,25 +92,22 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if !o.Encoded {
 		n = n.encode(o.Encoding)
 	}
-	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxStates: DefaultTables}
-	if o.Tables > 0 {
-		p.maxStates = min(o.Tables, DefaultTables)
-	}
+	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
 	}
-	least, most := n.Lengths()
+	least, longest := n.Lengths()
 	switch {
-	case most == 0:
+	case longest == 0:
 		return nil, errors.New("it matches nothing but what is empty: want an expression that matches bytes")
 	case least > o.Limit:
 		return nil, fmt.Errorf("its matches have at least %d bytes, more than the limit of %d", least, o.Limit)
 	}
 	p.minLen, p.maxLen = max(least, 1), o.Limit
-	if most > 0 {
-		p.maxLen = min(most, o.Limit)
+	if longest > 0 {
+		p.maxLen = min(longest, o.Limit)
 	}
-	p.cutLen = o.cutLen(n, most)
+	p.cutLen = o.cutLen(n, longest)
 	c := compiler{p: p, sets: map[Set]uint32{}}
 	match := c.emit(opMatch, 0, 0)
 	start := c.node(n, match)
@@ -127,9 +118,12 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if !p.chooseStarts(n, o.MatchOnly) {
 		return nil, errors.New("nothing matches it")
 	}
-	p.states = make(map[string]*state)
 	p.pool.New = func() any { return newScratch(len(p.insts)) }
-	p.start = p.newState([]uint32{start}, true, false)
+	most := DefaultTables
+	if o.Tables > 0 {
+		most = min(o.Tables, DefaultTables)
+	}
+	p.tables = newTables(p.symbols(), most, []uint32{start})
 	return p, nil
 }
 
@@ -137,7 +131,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 // automaton but for the first, of which Options.Tables says how many bytes they may take.
 func (p *Program) Size() int {
 	n := int(unsafe.Sizeof(*p)) + cap(p.insts)*int(unsafe.Sizeof(inst{})) + cap(p.sets)*int(unsafe.Sizeof(Set{})) +
-		cap(p.classSample) + 8*cap(p.contextLooks) + p.stateBytes + cap(p.onlyFirst)
+		cap(p.classSample) + 8*cap(p.contextLooks) + p.tables.bytes + cap(p.onlyFirst)
 	for _, a := range p.anchors {
 		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
 	}

@@ -2,9 +2,7 @@ package automaton
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
-	"sync/atomic"
 )
 
 // How matching works
@@ -27,8 +25,8 @@ import (
 //	s = start
 //	for each symbol:
 //	    t = s.next[symbol]
-//	    not known, and states take at most maxStates: t = follow; keep it in s.next
-//	    not known, and there are too many states: go on without tables
+//	    not known, and there is room for more states: t = follow; keep it in s.next
+//	    not known, and there is none: go on without tables
 //	    t says that a match ended in front of this symbol: remember it
 //	    t has no threads: the match is the one remembered last
 //	    s = t
@@ -39,14 +37,6 @@ import (
 // DefaultTables is about how many bytes the states of one program may take, unless
 // Options.Tables says otherwise.
 const DefaultTables = 256 << 10
-
-// A state is the threads between two bytes, in order of preference.
-type state struct {
-	next    []atomic.Pointer[state] // by symbol; nil where not known yet. Empty in the states of a scratch
-	threads []uint32                // the instructions at which the threads are, none twice
-	start   bool                    // whether no byte was read yet: a match here is empty and does not count
-	matched bool                    // whether a match ended in front of the symbol that led here
-}
 
 // A scratch is the memory that working out a step needs.
 type scratch struct {
@@ -89,7 +79,7 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
-	s, best, i := p.start, 0, 0
+	s, best, i, told := p.tables.start.Load(), 0, 0, 0
 	if !p.asksLooks {
 		// This loop is the same as the one below, for as long as there are no looks, tables
 		// know the step, and bytes are left.
@@ -114,9 +104,10 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		symbol := m.symbol(i)
 		t := s.next[symbol].Load()
 		if t == nil {
-			if t = p.step(s, symbol); t == nil {
+			if t = p.tables.step(s, symbol, len(p.insts), i-told, p.follow); t == nil {
 				return m.withoutTables(s, i, best)
 			}
+			told = i
 		}
 		if t.matched {
 			if best = i; p.semantics == Shortest {
@@ -223,52 +214,6 @@ func (m *matching) neighbourBehind(i int) int {
 		}
 	}
 	return neighbourOf(c)
-}
-
-// step works out the state to which a symbol leads from s, and keeps it. It returns nil
-// where no more states are kept.
-func (p *Program) step(s *state, symbol int) *state {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t := s.next[symbol].Load(); t != nil {
-		return t
-	}
-	if p.stateBytes > p.maxStates {
-		return nil
-	}
-	if p.stepScratch == nil {
-		p.stepScratch = newScratch(len(p.insts))
-	}
-	matched := p.follow(p.stepScratch, s, symbol)
-	t := p.newState(p.stepScratch.after.dense, false, matched)
-	s.next[symbol].Store(t)
-	return t
-}
-
-// newState returns the state of some threads. It makes one unless it is there already.
-func (p *Program) newState(threads []uint32, start, matched bool) *state {
-	key := make([]byte, 0, 4*len(threads)+1)
-	flags := byte(0)
-	if start {
-		flags |= 1
-	}
-	if matched {
-		flags |= 2
-	}
-	key = append(key, flags)
-	for _, n := range threads {
-		key = binary.LittleEndian.AppendUint32(key, n)
-	}
-	if s := p.states[string(key)]; s != nil {
-		return s
-	}
-	s := &state{threads: slices.Clone(threads), start: start, matched: matched}
-	if len(threads) > 0 {
-		s.next = make([]atomic.Pointer[state], p.symbols())
-	}
-	p.states[string(key)] = s
-	p.stateBytes += 8*len(s.next) + 8*len(threads) + 128
-	return s
 }
 
 // follow leaves in w.after where the threads of s are once they have read a symbol, and

@@ -322,7 +322,9 @@ func TestAgainstReference(t *testing.T) {
 				break
 			}
 			if d.IntN(3) == 0 {
-				progs[s].stateBytes = DefaultTables // no more tables
+				progs[s].tables.most = 0 // no more tables
+			} else if d.IntN(3) == 0 {
+				progs[s].tables.most = 1000 // they are emptied now and then
 			}
 		}
 		loops := loopsEmpty(n)

@@ -22,7 +22,9 @@ type Track struct {
 	markEvery int    // bytes from one mark to the next
 	firstMark int    // offset of the mark at which the paths begin
 	paths     []path // no two have the same state at firstMark
+	emptied   uint32 // how often the program's tables had been emptied when the paths began
 	steps     int
+	told      int // the steps of which the tables know
 
 	// What Next has found out, for a lead or a uniform lead.
 	scanned scanned
@@ -65,7 +67,8 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		return 0
 	}
 	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
-	w := walk{s: p.start}
+	t.tell()
+	w := walk{s: p.tables.start.Load()}
 	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
 	if n >= m.n {
 		return t.end(&m, w)
@@ -86,6 +89,21 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		return n + best
 	}
 	return w.best
+}
+
+// untold is how many steps there are before the program's tables are told of them.
+const untold = 1 << 14
+
+// tell tells the tables how many bytes were read, and forgets paths of states that are no more
+// in them.
+func (t *Track) tell() {
+	if t.steps-t.told > untold {
+		t.p.tables.tell(t.steps - t.told)
+		t.told = t.steps
+	}
+	if n := t.p.tables.emptied.Load(); n != t.emptied {
+		t.paths, t.firstMark, t.emptied = t.paths[:0], 0, n
+	}
 }
 
 // follow takes a path to the end of what may match, as far as tables lead. Where it meets
@@ -220,5 +238,5 @@ func (p *Program) next(s *state, symbol int) *state {
 	if t := s.next[symbol].Load(); t != nil {
 		return t
 	}
-	return p.step(s, symbol)
+	return p.tables.step(s, symbol, len(p.insts), 0, p.follow)
 }

@@ -1,0 +1,125 @@
+package automaton
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// tables are the states of a deterministic automaton, as far as they were met. Where they
+// take more memory than they may, they are emptied, and begin anew with what is met from then
+// on, so that what lies far back in memory does not decide how fast the rest is (Russ Cox,
+// "Regular Expression Matching in the Wild"). That takes time itself; so it is done only where
+// many bytes were read for each state since the last time. Where fewer were, the automaton is
+// of little use there, and whoever asks goes on without it.
+//
+// A walk that is under way when they are emptied goes on from the state where it is, which is
+// no part of the tables any more. INVARIANT: no state of the tables leads to one that was
+// emptied, so these are freed when no walk is at one of them.
+type tables struct {
+	symbols int
+	most    int // about how many bytes the states may take
+
+	start   atomic.Pointer[state]
+	emptied atomic.Uint32 // how often
+
+	mu      sync.Mutex // guards what follows, and the filling of the states' tables
+	states  map[string]*state
+	bytes   int    // about how many bytes the states take
+	read    uint64 // about how many bytes were read since they were emptied, as far as was told
+	scratch *scratch
+}
+
+// A follower works out a step: it leaves in w.after what a state becomes by a symbol, and
+// reports whether that is to be a state that matched.
+type follower func(w *scratch, s *state, symbol int) (matched bool)
+
+// worthEmptying is how many bytes have to be read for each state before the tables are
+// emptied. Working out a state takes about as long as reading so many bytes without tables.
+const worthEmptying = 8
+
+// A state is the threads between two bytes, in order of preference.
+type state struct {
+	next    []atomic.Pointer[state] // by symbol; nil where not known yet. Empty in the states of a scratch
+	threads []uint32                // the instructions at which the threads are, none twice
+	start   bool                    // whether no byte was read yet: a match here is empty and does not count
+	matched bool                    // whether a match ended in front of the symbol that led here
+}
+
+func newTables(symbols, most int, start []uint32) *tables {
+	t := &tables{symbols: symbols, most: most, states: make(map[string]*state)}
+	t.start.Store(t.state(start, true, false))
+	return t
+}
+
+// step works out the state to which a symbol leads from s, and keeps it. read is about how
+// many bytes the caller has read since it was here last; insts is the number of
+// instructions. It returns nil where no more states are kept.
+func (t *tables) step(s *state, symbol, insts int, read int, follow follower) *state {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.read += uint64(read)
+	if to := s.next[symbol].Load(); to != nil {
+		return to
+	}
+	if t.bytes > t.most && !t.empty() {
+		return nil
+	}
+	if t.scratch == nil {
+		t.scratch = newScratch(insts)
+	}
+	matched := follow(t.scratch, s, symbol)
+	to := t.state(t.scratch.after.dense, false, matched)
+	s.next[symbol].Store(to)
+	return to
+}
+
+// tell adds to the number of bytes that were read.
+func (t *tables) tell(read int) {
+	t.mu.Lock()
+	t.read += uint64(read)
+	t.mu.Unlock()
+}
+
+// empty makes the tables begin anew, and reports whether that was worth it.
+func (t *tables) empty() bool {
+	old := t.start.Load()
+	if t.read < worthEmptying*uint64(len(t.states)) || t.cost(old) > t.most {
+		return false
+	}
+	clear(t.states)
+	t.bytes, t.read = 0, 0
+	t.start.Store(t.state(old.threads, true, old.matched))
+	t.emptied.Add(1)
+	return true
+}
+
+// cost is about how many bytes a state takes.
+func (t *tables) cost(s *state) int { return 8*len(s.next) + 8*len(s.threads) + 128 }
+
+// state returns the state of some threads. It makes one unless it is there already.
+func (t *tables) state(threads []uint32, start, matched bool) *state {
+	key := make([]byte, 0, 4*len(threads)+1)
+	flags := byte(0)
+	if start {
+		flags |= 1
+	}
+	if matched {
+		flags |= 2
+	}
+	key = append(key, flags)
+	for _, n := range threads {
+		key = binary.LittleEndian.AppendUint32(key, n)
+	}
+	if s := t.states[string(key)]; s != nil {
+		return s
+	}
+	s := &state{threads: slices.Clone(threads), start: start, matched: matched}
+	if len(threads) > 0 {
+		s.next = make([]atomic.Pointer[state], t.symbols)
+	}
+	t.states[string(key)] = s
+	t.bytes += t.cost(s)
+	return s
+}

@@ -64,8 +64,10 @@ type Program struct {
 	contextOf    [numNeighbours * numNeighbours]uint16
 	contextLooks []Look // by context: those of the program's looks that hold there
 
-	tables *tables
-	pool   sync.Pool // of *scratch
+	tables    *tables
+	pool      sync.Pool // of *scratch
+	optionals []optional
+	back      backwards
 }
 
 // An inst is an instruction. What it does depends on op:
@@ -130,7 +132,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 // Size returns about how many bytes of memory the program takes, without the states of its
 // automaton but for the first, of which Options.Tables says how many bytes they may take.
 func (p *Program) Size() int {
-	n := int(unsafe.Sizeof(*p)) + cap(p.insts)*int(unsafe.Sizeof(inst{})) + cap(p.sets)*int(unsafe.Sizeof(Set{})) +
+	n := int(unsafe.Sizeof(*p)) + cap(p.insts)*(int(unsafe.Sizeof(inst{}))+backwardBytes) + cap(p.optionals)*int(unsafe.Sizeof(optional{})) + cap(p.sets)*int(unsafe.Sizeof(Set{})) +
 		cap(p.classSample) + 8*cap(p.contextLooks) + p.tables.bytes + cap(p.onlyFirst)
 	for _, a := range p.anchors {
 		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
@@ -287,6 +289,9 @@ func (c *compiler) repeat(n *Node, next uint32) uint32 {
 		next = c.alt(c.loop(n, next), next, n.Lazy)
 	default:
 		after := next
+		if sub.Op == OpSet && most-least > 1 {
+			c.p.optionals = append(c.p.optionals, optional{last: uint32(len(c.p.insts)), turns: most - least})
+		}
 		for range most - least {
 			if c.full {
 				return 0

@@ -26,8 +26,9 @@ type Track struct {
 	steps     int
 	told      int // the steps of which the tables know
 
-	// What Next has found out, for a lead or a uniform lead.
+	// What Next has found out, for a lead or a uniform lead, and by going back.
 	scanned scanned
+	back    lookback
 }
 
 // A path is how a search went on from a mark.
@@ -54,6 +55,7 @@ func (p *Program) NewTrack() *Track {
 // Reset makes the track forget what it knows, since other bytes follow.
 func (t *Track) Reset() {
 	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
+	t.back.from, t.back.to = 0, 0
 }
 
 // Steps returns about how much work was done so far, in bytes that the automaton has read.
@@ -62,6 +64,15 @@ func (t *Track) Steps() int { return t.steps }
 // Match is Program.Match. INVARIANT: from one call to the next without Reset, at does not
 // become less, and b and what beyond returns stay as they are.
 func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+	before := t.steps
+	n := t.match(b, at, beyond)
+	if n == 0 {
+		t.back.wasted += t.steps - before
+	}
+	return n
+}
+
+func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	p := t.p
 	if !p.canBegin[b[at]] {
 		return 0
@@ -230,8 +241,21 @@ func (m *matching) walk(w *walk, to int) {
 	}
 }
 
-// Next is Program.Next, under the conditions of Match.
-func (t *Track) Next(b []byte, from, to int) int { return t.p.findNext(b, from, to, &t.scanned) }
+// Next is Program.Next, under the conditions of Match; but it may pass over more places at
+// which no match begins.
+func (t *Track) Next(b []byte, from, to int) int {
+	for from < to {
+		place, known := t.back.next(from, to)
+		if known {
+			return place
+		}
+		if from = place; !t.back.worthLookingBack(t.p.maxLen) {
+			return t.p.findNext(b, from, to, &t.scanned)
+		}
+		t.lookBack(b, from)
+	}
+	return to
+}
 
 // next returns the state to which a symbol leads from s; nil where it is not kept.
 func (p *Program) next(s *state, symbol int) *state {

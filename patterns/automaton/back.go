@@ -1,0 +1,316 @@
+package automaton
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+)
+
+// A backward tells at which places matches begin, by going through memory once from its end to
+// its beginning, however many places there are from which a match nearly goes on to its end:
+//
+//	a{1,500}b     memory  aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaax…
+//	              forward each a is a place from which 500 bytes are read, to no end
+//	              back    no b was met, so there is no match at any place
+//
+// It is the automaton of the program read backwards. Its state in front of byte i is the set of
+// instructions that read byte i and from which a match goes on to its end; it has a place at i if
+// one of those is among the first that a match may read. What lies at the ends of bytes in hand,
+// and what the limit of a match and preferences rule out, it does not know: then it has places at which no
+// match begins. INVARIANT: it has all places at which one does.
+//
+// The turns of x{0,n}, where x is a set of bytes, are n instructions, of which each also matches what
+// the one with fewer turns left does. So a state has only the one with the fewest, and there are n such
+// states, not 2^n: [0-4000] is the distance to the nearest end of a match.
+type backward struct {
+	p       *Program
+	from    []uint32 // where into begins, by instruction, and where it ends
+	into    []uint32 // the instructions that lead to an instruction, one after another
+	more    []uint32 // by instruction: of a turn, the one with a turn more; 0 where there is none
+	first   []bool   // by instruction: whether it is among the first that a match may read
+	tables  *tables
+	anyLook int // the context in which all looks are taken to hold
+}
+
+// optional is the turns of x{0,n} that a compiler has emitted: the instruction that reads the
+// last turn, and how many there are. Those of earlier turns are two further each.
+type optional struct {
+	last  uint32
+	turns int
+}
+
+// turn returns the instruction that reads a turn of which so many turns are left behind it.
+func (o optional) turn(left int) uint32 { return o.last + 2*uint32(left) }
+
+// matchEnd is the instruction at which matches end: it is emitted first.
+const matchEnd = 0
+
+// newBackward returns the backward of a program whose first instruction is start.
+func newBackward(p *Program, start uint32, most int) *backward {
+	n := len(p.insts)
+	k := &backward{p: p, more: make([]uint32, n), first: make([]bool, n), anyLook: len(p.contextLooks)}
+	passed := make([]bool, n) // whether the way round a turn is known without its instruction
+	for _, o := range p.optionals {
+		for left := range o.turns - 1 {
+			k.more[o.turn(left)] = o.turn(left + 1)
+			passed[o.turn(left)+1] = true
+		}
+	}
+	k.from = make([]uint32, n+1)
+	each := func(do func(pc, to uint32)) {
+		for pc := range p.insts {
+			i := &p.insts[pc]
+			if i.op == opMatch || passed[pc] {
+				continue
+			}
+			if do(uint32(pc), i.out); i.op == opAlt {
+				do(uint32(pc), i.arg)
+			}
+		}
+	}
+	each(func(_, to uint32) { k.from[to+1]++ })
+	for i := range n {
+		k.from[i+1] += k.from[i]
+	}
+	k.into = make([]uint32, k.from[n])
+	at := slices.Clone(k.from)
+	each(func(pc, to uint32) {
+		k.into[at[to]] = pc
+		at[to]++
+	})
+	stack, seen := []uint32{start}, make([]bool, n)
+	for len(stack) > 0 {
+		pc := stack[len(stack)-1]
+		if stack = stack[:len(stack)-1]; seen[pc] {
+			continue
+		}
+		seen[pc] = true
+		switch i := &p.insts[pc]; i.op {
+		case opByte:
+			k.first[pc] = true
+		case opAlt:
+			stack = append(stack, i.arg, i.out)
+		case opLook:
+			stack = append(stack, i.out)
+		}
+	}
+	for _, o := range p.optionals { // a state has the last turn for all that match what it does
+		for left := range o.turns {
+			k.first[o.turn(left)] = k.first[o.turn(o.turns-1)]
+		}
+	}
+	k.tables = newTables(p.numClasses*(k.anyLook+1), most, []uint32{matchEnd})
+	return k
+}
+
+// backwardBytes is about how many bytes a backward takes for an instruction.
+const backwardBytes = 4 + 8 + 4 + 1
+
+// follow is the follower of the tables. All states have matchEnd, since a match may end anywhere.
+func (k *backward) follow(w *scratch, s *state, symbol int) (matched bool) {
+	w.seen.clear()
+	w.after.clear()
+	class := symbol % k.p.numClasses
+	holds := ^Look(0)
+	if context := symbol / k.p.numClasses; context != k.anyLook {
+		holds = k.p.contextLooks[context]
+	}
+	reads := func(pc uint32) {
+		if class < len(k.p.classSample) && k.p.sets[k.p.insts[pc].arg].Has(k.p.classSample[class]) {
+			w.after.add(pc)
+		}
+	}
+	w.after.add(matchEnd)
+	w.stack = append(w.stack[:0], s.threads...)
+	for len(w.stack) > 0 {
+		pc := w.stack[len(w.stack)-1]
+		w.stack = w.stack[:len(w.stack)-1]
+		if !w.seen.add(pc) {
+			continue
+		}
+		if more := k.more[pc]; more != 0 {
+			reads(more)
+			for k.more[more] != 0 { // what the first turn is led to by holds for all
+				more = k.more[more]
+			}
+			w.stack = append(w.stack, more)
+			continue
+		}
+		for _, from := range k.into[k.from[pc]:k.from[pc+1]] {
+			switch i := &k.p.insts[from]; {
+			case i.op == opByte:
+				reads(from)
+			case i.op == opAlt, holds&Look(i.arg) != 0:
+				w.stack = append(w.stack, from)
+			}
+		}
+	}
+	k.leastTurns(w)
+	for _, pc := range w.after.dense {
+		matched = matched || k.first[pc]
+	}
+	slices.Sort(w.after.dense)
+	return matched
+}
+
+// leastTurns leaves of the turns of x{0,n} in w.after the one with the fewest turns left.
+func (k *backward) leastTurns(w *scratch) {
+	w.seen.clear()
+	for _, pc := range w.after.dense {
+		for more := k.more[pc]; more != 0 && w.seen.add(more); {
+			more = k.more[more]
+		}
+	}
+	w.after.dense = slices.DeleteFunc(w.after.dense, func(pc uint32) bool {
+		i := w.seen.index[pc]
+		return int(i) < len(w.seen.dense) && w.seen.dense[i] == pc
+	})
+}
+
+// A lookback is what a track knows of the places of some bytes by a backward.
+type lookback struct {
+	from, to int      // the places that it knows: b[from:to]
+	places   []uint64 // a bit each, from from on: whether a match may begin there
+	wasted   int      // how many bytes were read since then from places at which no match begins
+	window   int      // how many places it is to look at the next time
+	doubts   int      // how often in a row the automaton had too many states
+	paid     bool     // whether it ruled out most places the last time
+}
+
+const (
+	leastWindow = 4 << 10
+	mostWindow  = 64 << 10
+	mostDoubts  = 10
+)
+
+// worthLookingBack reports whether what was wasted is as much as it takes to look back; where it
+// paid the last time, a part of that.
+func (l *lookback) worthLookingBack(longest int) bool {
+	worth := (max(l.window, leastWindow) + longest) / 2 << l.doubts
+	if l.paid {
+		worth /= 16
+	}
+	return l.wasted > worth
+}
+
+// next returns the first place from from on and below to, and whether it is known.
+func (l *lookback) next(from, to int) (place int, known bool) {
+	if from < l.from || from >= l.to {
+		return from, false
+	}
+	i, end := from-l.from, min(to, l.to)-l.from
+	for i < end {
+		if word := l.places[i/64] >> (i % 64); word != 0 {
+			if i += bits.TrailingZeros64(word); i < end {
+				return l.from + i, true
+			}
+			break
+		}
+		i += 64 - i%64
+	}
+	return l.from + end, l.from+end == to
+}
+
+// lookBack finds out the places of b from from on.
+func (t *Track) lookBack(b []byte, from int) {
+	l, p := &t.back, t.p
+	l.window = min(max(leastWindow, 2*l.window), mostWindow)
+	l.from, l.to, l.wasted = from, min(len(b), from+l.window), 0
+	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
+	clear(l.places)
+	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
+	r.s, r.told = r.k.tables.start.Load(), r.i
+	whole := r.run(l.to, nil)
+	for first := (r.i - 1 - from) &^ 63; whole && first >= 0; first -= 64 {
+		whole = r.run(from+first, &l.places[first/64])
+	}
+	r.k.tables.tell(r.told - r.i)
+	if !whole { // what is left is not known
+		l.doubts = min(l.doubts+1, mostDoubts)
+		for i := range r.i - from {
+			if from+i < l.to {
+				l.places[i/64] |= 1 << (i % 64)
+			}
+		}
+	} else {
+		l.doubts = 0
+	}
+	left := 0
+	for _, word := range l.places {
+		left += bits.OnesCount64(word)
+	}
+	l.paid = left < (l.to-l.from)/4
+}
+
+// A retreat is a walk backwards that has come as far down as byte i.
+type retreat struct {
+	k    *backward
+	m    matching
+	s    *state
+	i    int
+	told int // where it was when it last told the tables how many bytes it has read
+}
+
+// run goes down to byte to, and sets the bits of the places from there on, if it is given any. It
+// returns false where no more states are kept.
+func (r *retreat) run(to int, places *uint64) bool {
+	p, b, s, found := r.m.p, r.m.b, r.s, uint64(0)
+	defer func() {
+		if r.s = s; places != nil {
+			*places |= found
+		}
+	}()
+	for r.i > to {
+		i := r.i - 1
+		symbol := int(p.byteClass[b[i]])
+		if p.asksLooks {
+			symbol += p.numClasses * r.k.context(&r.m, i+1)
+		}
+		next := s.next[symbol].Load()
+		if next == nil {
+			next = r.k.tables.step(s, symbol, len(p.insts), r.told-i, r.k.follow)
+			if r.told = i; next == nil {
+				return false
+			}
+		}
+		r.i, s = i, next
+		if s.matched {
+			found |= 1 << ((i - to) % 64)
+		}
+		if !p.asksLooks {
+			// The same again, for as long as tables know the step.
+			for r.i > to {
+				next := s.next[p.byteClass[b[r.i-1]]].Load()
+				if next == nil {
+					break
+				}
+				r.i--
+				if s = next; s.matched {
+					found |= 1 << ((r.i - to) % 64)
+				}
+			}
+		}
+	}
+	return true
+}
+
+// context returns the context of the place in front of byte i; anyLook where that needs bytes that
+// are not in hand.
+func (k *backward) context(m *matching, i int) int {
+	if i < 2 || i+1 >= len(m.b) {
+		return k.anyLook
+	}
+	return int(k.p.contextOf[m.neighbourBefore(i)*numNeighbours+m.neighbourBehind(i)])
+}
+
+// backwards has the backward of a program, once it was asked for.
+type backwards struct {
+	once sync.Once
+	is   *backward
+}
+
+// backward returns the backward of the program.
+func (p *Program) backward() *backward {
+	p.back.once.Do(func() { p.back.is = newBackward(p, p.tables.start.Load().threads[0], p.tables.most) })
+	return p.back.is
+}

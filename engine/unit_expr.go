@@ -25,6 +25,7 @@ type exprUnit struct {
 	exprs   []expr
 	bare    []int    // the expressions without anchors
 	anchors []anchor // by number of the literal
+	runs    int      // how many of them have a before
 	find1   simd.Kernel
 	find2   sets.Kernel     // where there are several anchors; find1 and find2 are nil where there are none
 	reach   int             // how far behind a start an anchor can begin, in bytes
@@ -42,8 +43,46 @@ type expr struct {
 }
 
 // An anchor tells for a literal which expression's matches begin first to last bytes
-// before it, both included.
-type anchor struct{ expr, first, last int }
+// before it, both included, with nothing but bytes of before in front of it.
+type anchor struct {
+	expr, first, last int
+	before            *[256]bool // nil: any
+	run               int        // which of exprTools.runs it has, if it has a before
+}
+
+// newAnchor returns the anchor of an expression.
+func newAnchor(expr int, a *patterns.Anchor) anchor {
+	n := anchor{expr: expr, first: a.First, last: a.Last}
+	if k := a.Before.Len(); a.First < a.Last && k > 0 && k < 256 {
+		n.before = new([256]bool)
+		for c := range n.before {
+			n.before[c] = a.Before.Has(byte(c))
+		}
+	}
+	return n
+}
+
+// A run is bytes in front of an anchor that lie in its before: b[low:off], from where it was last
+// found, at off.
+type run struct{ low, off int }
+
+// reach returns where in b, from from on, the first match can begin that has the anchor at off.
+// runs are the tools' runs. INVARIANT: from one call to the next, off ascends.
+func (a *anchor) reach(b []byte, from, off int, runs []run) int {
+	lowest := max(from, off-a.last)
+	if a.before == nil {
+		return lowest
+	}
+	k := &runs[a.run]
+	low := off
+	for low > lowest && a.before[b[low-1]] {
+		if low--; low == k.off {
+			low = max(lowest, min(low, k.low))
+		}
+	}
+	*k = run{low, off}
+	return low
+}
 
 // newExprUnit makes the unit for the expressions of a set; needles must be all
 // needles.
@@ -70,7 +109,12 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 		}
 		for _, a := range e.Anchors {
 			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask)
-			u.anchors = append(u.anchors, anchor{i, a.First, a.Last})
+			anchor := newAnchor(i, &a)
+			if anchor.before != nil {
+				anchor.run = u.runs
+				u.runs++
+			}
+			u.anchors = append(u.anchors, anchor)
 			u.reach = max(u.reach, a.Last)
 			lits = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask})
 		}
@@ -113,6 +157,7 @@ type exprTools struct {
 	memory    patterns.Memory
 	found     []sets.Match // the anchors that a kernel has found
 	scratch   sets.Scratch
+	runs      []run          // of anchors that have a before, in the stretch in hand
 	starts    [][]startRange // by expression: the starts of the stretch in hand that anchors allow
 	have      []int          // the expressions that have starts
 	begun     bool           // whether the worker has looked at anything
@@ -213,9 +258,13 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 		x.starts[i] = x.starts[i][:0]
 	}
 	x.have = x.have[:0]
+	x.runs = slices.Grow(x.runs[:0], u.runs)[:u.runs]
+	for i := range x.runs {
+		x.runs[i] = run{-1, -1}
+	}
 	note := func(off, lit int) {
 		a := &u.anchors[lit]
-		v := startRange{max(from, off-a.last), min(to, off-a.first+1)}
+		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1)}
 		if v.first >= v.end {
 			return
 		}

@@ -1,5 +1,7 @@
 package patterns
 
+import "vscan/patterns/automaton"
+
 // Expr is what to look for where bytes and masks are not enough: a match has to be
 // verified, and may have any of several lengths. What it refers to must not be changed.
 // Expr, and all types here, are for the engine and may change.
@@ -39,6 +41,9 @@ type Anchor struct {
 	// First and Last are the offsets from the match's first byte at which the anchor can
 	// begin, both included. INVARIANT: 0 ≤ First ≤ Last < MaxLen.
 	First, Last int
+	// Before has the bytes that a match can have in front of the anchor. It counts where First is
+	// less than Last, for then a match can begin no further in front than such bytes reach.
+	Before automaton.Set
 }
 
 // Matcher tells whether a match begins at a place, and how long it is. It is immutable and

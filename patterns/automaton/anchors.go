@@ -6,6 +6,7 @@ import "bytes"
 type Anchor struct {
 	Lit, Mask   []byte // only the bits of Mask count, and the others are zero in Lit; all count where Mask is nil
 	First, Last int    // offsets from the match's first byte, both included
+	Before      Set    // the bytes that a match can have in front of it
 }
 
 // Anchors returns what a search can look for: every match holds at least one of them. It
@@ -27,15 +28,16 @@ type Anchor struct {
 func (p *Program) Anchors() []Anchor { return p.anchors }
 
 const (
-	maxStrings = 16 // how many strings are gathered at most
-	maxString  = 32 // how long a string gets, in bytes
+	maxStrings  = 16      // how many strings are gathered at most
+	manyStrings = 1 << 14 // how many alternatives are, that are strings
+	maxString   = 32      // how long a string gets, in bytes
 
 	// useless is the cost from which on anchors are taken to be no better than looking at
 	// every place for the first byte of a match.
 	useless = 1.0 / 16
 
-	// perAnchor is the cost of looking for one more anchor.
-	perAnchor = 1e-5
+	// perAnchor is the cost of looking for one more anchor; where there are many, perAnchorOfMany.
+	perAnchor, perAnchorOfMany = 1e-5, 1e-6
 
 	// rareEnough is the share of places below which an anchor of whole bytes is not made
 	// longer by masked bytes. Searches are fastest without a mask.
@@ -46,9 +48,13 @@ const (
 func (n *Node) anchors(p *Program, most float64) []Anchor {
 	g := gatherer{limit: p.maxLen}
 	best := choice{cost: most}
-	// Many strings and a single one are both tried, since either may have the better
-	// anchors.
-	for _, g.strings = range []int{maxStrings, 1} {
+	// Several strings and a single one are both tried, since either may have the better
+	// anchors; and where there are many alternatives, all of them.
+	numbers := []int{maxStrings, 1}
+	if n.alternatives() > maxStrings {
+		numbers = append(numbers, manyStrings)
+	}
+	for _, g.strings = range numbers {
 		f := g.node(n)
 		c := f.best
 		if f.exact != nil {
@@ -97,6 +103,7 @@ type facts struct {
 	head        []maskedString // every match begins with one of these; nil where they are not known
 	best        choice         // what every match holds, where exact is nil
 	least, most int            // the length of a match; most < 0 stands for no bound
+	bytes       Set            // those of which matches are made
 }
 
 // heads returns the strings with which matches begin; nil where they are not known.
@@ -105,6 +112,18 @@ func (f *facts) heads() []maskedString {
 		return f.exact
 	}
 	return f.head
+}
+
+// alternatives returns the most alternatives that there are at one place of n.
+func (n *Node) alternatives() int {
+	most := 0
+	if n.Op == OpAlt {
+		most = len(n.Subs)
+	}
+	for _, sub := range n.Subs {
+		most = max(most, sub.alternatives())
+	}
+	return most
 }
 
 // A gatherer gathers facts.
@@ -122,7 +141,7 @@ func (g *gatherer) node(n *Node) facts {
 			return facts{least: 1, most: 1}
 		}
 		value, mask := n.Set.Mask()
-		return facts{exact: []maskedString{{[]byte{value}, []byte{mask}}}, least: 1, most: 1}
+		return facts{exact: []maskedString{{[]byte{value}, []byte{mask}}}, least: 1, most: 1, bytes: n.Set}
 	case OpCat:
 		r := g.newSequence()
 		for _, sub := range n.Subs {
@@ -135,6 +154,9 @@ func (g *gatherer) node(n *Node) facts {
 	return g.repeated(n)
 }
 
+// alternatives returns how many strings of alternatives are gathered at most.
+func (g *gatherer) alternatives() int { return max(maxStrings, g.strings) }
+
 // either returns the facts of one of several nodes.
 func (g *gatherer) either(subs []*Node) facts {
 	var all facts
@@ -143,7 +165,8 @@ func (g *gatherer) either(subs []*Node) facts {
 	for i, sub := range subs {
 		f := g.node(sub)
 		branches = append(branches, f)
-		if exact = exact && f.exact != nil && len(all.exact)+len(f.exact) <= maxStrings; exact {
+		all.bytes = all.bytes.Or(f.bytes)
+		if exact = exact && f.exact != nil && len(all.exact)+len(f.exact) <= g.alternatives(); exact {
 			all.exact = append(all.exact, f.exact...)
 		}
 		if i == 0 {
@@ -161,7 +184,7 @@ func (g *gatherer) either(subs []*Node) facts {
 	all.exact = nil
 	for i, f := range branches {
 		h := f.heads()
-		if h == nil || i > 0 && all.head == nil || len(all.head)+len(h) > maxStrings {
+		if h == nil || i > 0 && all.head == nil || len(all.head)+len(h) > g.alternatives() {
 			all.head = nil
 			break
 		}
@@ -172,7 +195,7 @@ func (g *gatherer) either(subs []*Node) facts {
 		if f.exact != nil {
 			c = g.choose(f.exact, 0, 0)
 		}
-		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > maxStrings {
+		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > g.alternatives() {
 			all.best = choice{}
 			break
 		}
@@ -195,13 +218,13 @@ func (g *gatherer) repeated(n *Node) facts {
 		return r.facts()
 	}
 	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
-		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most}
+		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most, bytes: sub.bytes}
 	}
 	most := -1
 	if n.Max >= 0 {
 		most = n.Max - copies
 	}
-	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most)})
+	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most), bytes: sub.bytes})
 	return r.facts()
 }
 
@@ -210,7 +233,9 @@ type sequence struct {
 	g           *gatherer
 	exact       []maskedString // the strings gathered
 	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
+	before      Set            // the bytes of what stands in front of the strings
 	least, most int            // the length of all that was walked
+	bytes       Set            // its bytes
 	best        choice
 	broken      bool           // whether something stands in front of exact
 	head        []maskedString // the strings with which all of it begins, where broken
@@ -221,25 +246,34 @@ func (g *gatherer) newSequence() *sequence { return &sequence{g: g, exact: []mas
 func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
 		r.exact = product(r.exact, f.exact)
-		r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
+		r.walk(f)
 		return
 	}
 	if f.exact == nil && r.fits(f.head) {
 		r.exact = product(r.exact, f.head)
 	}
 	r.flush()
-	r.exact, r.first, r.last = f.exact, r.least, r.most
 	if f.exact == nil {
-		r.take(f.best, r.least, r.most)
-		r.exact = []maskedString{{}}
-		r.first, r.last = plus(r.least, f.least), plus(r.most, f.most)
+		r.take(f.best, r.least, r.most, r.bytes)
+		r.walk(f)
+		r.exact, r.first, r.last, r.before = []maskedString{{}}, r.least, r.most, r.bytes
+		return
 	}
-	r.least, r.most = plus(r.least, f.least), plus(r.most, f.most)
+	r.exact, r.first, r.last, r.before = f.exact, r.least, r.most, r.bytes
+	r.walk(f)
+}
+
+// walk adds a node to what was walked.
+func (r *sequence) walk(f facts) {
+	r.least, r.most, r.bytes = plus(r.least, f.least), plus(r.most, f.most), r.bytes.Or(f.bytes)
 }
 
 // fits reports whether strings can be gathered behind those that were.
 func (r *sequence) fits(more []maskedString) bool {
-	return more != nil && len(more)*len(r.exact) <= max(r.g.strings, len(r.exact)) && longest(r.exact)+longest(more) <= maxString
+	if n := len(more) * len(r.exact); more == nil || n > max(r.g.strings, len(r.exact)) || n > maxStrings && len(more) > 1 && len(r.exact) > 1 {
+		return false
+	}
+	return longest(r.exact)+longest(more) <= maxString
 }
 
 // product returns each of all with each of more behind it.
@@ -258,18 +292,18 @@ func (r *sequence) flush() {
 	if !r.broken {
 		r.broken, r.head = true, r.exact
 	}
-	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0)
+	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0, r.before)
 }
 
 // take keeps a choice if it is the best so far. The choice is about what begins first to
-// last bytes behind the start.
-func (r *sequence) take(c choice, first, last int) {
+// last bytes behind the start, and before has the bytes of what stands in front of that.
+func (r *sequence) take(c choice, first, last int, before Set) {
 	if c.anchors == nil {
 		return
 	}
 	moved := choice{anchors: make([]Anchor, len(c.anchors))}
 	for i, a := range c.anchors {
-		a.First, a.Last = plus(a.First, first), plus(a.Last, last)
+		a.First, a.Last, a.Before = plus(a.First, first), plus(a.Last, last), a.Before.Or(before)
 		moved.anchors[i] = a
 		moved.cost += r.g.cost(a)
 	}
@@ -280,10 +314,10 @@ func (r *sequence) take(c choice, first, last int) {
 
 func (r *sequence) facts() facts {
 	if !r.broken {
-		return facts{exact: r.exact, least: r.least, most: r.most}
+		return facts{exact: r.exact, least: r.least, most: r.most, bytes: r.bytes}
 	}
 	r.flush()
-	return facts{head: r.head, best: r.best, least: r.least, most: r.most}
+	return facts{head: r.head, best: r.best, least: r.least, most: r.most, bytes: r.bytes}
 }
 
 func longest(all []maskedString) int {
@@ -308,22 +342,26 @@ func withoutEmpty(all []maskedString) []maskedString {
 // of the strings has no part that is worth looking for.
 func (g *gatherer) choose(all []maskedString, first, last int) choice {
 	var c choice
+	known := make(map[string]int, len(all)) // the anchors, by their bytes and masks
 	for _, s := range all {
 		from, to := s.rarestPart()
 		if from == to {
 			return choice{}
 		}
-		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from)}
+		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from)}
 		if bytes.Count(a.Mask, []byte{0xff}) == len(a.Mask) {
 			a.Mask = nil
 		}
-		if old := c.find(a); old != nil {
-			old.First = min(old.First, a.First)
+		key := string(a.Lit) + string(s.mask[from:to])
+		if i, ok := known[key]; ok {
+			old := &c.anchors[i]
+			old.First, old.Before = min(old.First, a.First), old.Before.Or(a.Before)
 			if old.Last >= 0 && (a.Last < 0 || a.Last > old.Last) {
 				old.Last = a.Last
 			}
 			continue
 		}
+		known[key] = len(c.anchors)
 		c.anchors = append(c.anchors, a)
 	}
 	for _, a := range c.anchors {
@@ -332,23 +370,34 @@ func (g *gatherer) choose(all []maskedString, first, last int) choice {
 	return c
 }
 
-// find returns the anchor of c that has the same bytes, or nil.
-func (c *choice) find(a Anchor) *Anchor {
-	for i := range c.anchors {
-		if b := &c.anchors[i]; bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask) {
-			return b
-		}
-	}
-	return nil
-}
-
-// cost returns the cost of looking for an anchor, and at the places that it leads to.
+// cost returns the cost of looking for an anchor, and at the places that it leads to: from the
+// anchor back as far as its Before goes on.
 func (g *gatherer) cost(a Anchor) float64 {
 	last := a.Last
 	if last < 0 {
 		last = max(g.limit-len(a.Lit), a.First)
 	}
-	return share(a.Lit, a.Mask)*float64(last-a.First+1) + perAnchor
+	places := float64(last - a.First + 1)
+	if last > a.First {
+		const alike = 4 // how much longer runs of bytes are than they would be by chance
+		places = min(places, alike/max(1-byteShare(a.Before), 1e-3))
+	}
+	if g.strings > maxStrings {
+		return share(a.Lit, a.Mask)*places + perAnchorOfMany
+	}
+	return share(a.Lit, a.Mask)*places + perAnchor
+}
+
+// bytes returns the bytes that the first n of a string stand for.
+func (s maskedString) bytes(n int) (all Set) {
+	for i := range n {
+		for c := range 256 {
+			if byte(c)&s.mask[i] == s.lit[i] {
+				all.Add(byte(c))
+			}
+		}
+	}
+	return all
 }
 
 // rarestPart returns the part of a string that is best looked for. That is all of the

@@ -34,7 +34,9 @@ func TestAnchors(t *testing.T) {
 		{`[0-9]{1,3}\xde\xad\xbe\xef`, 0, 4096, "<de><ad><be><ef> at 1 to 3"},
 		{`key: .*`, Caseless, 4096, "KEY: &<df><df><df><ff><ff> at 0"},
 		{`AKIA[0-9A-Z]{16}`, 0, 4096, "AKIA at 0"},
-		{`[a-z]+@[a-z]+\.org`, 0, 4096, ""}, // .org is at 3 to 4092
+		{`[a-z]+@[a-z]+\.org`, 0, 4096, ".org at 3 to 4092"}, // no further in front than there are letters and @
+		{`.*\.org`, 0, 4096, ".org at 0 to 4092"},
+		{`(?s).*\.org`, 0, 4096, ".org at 0 to 4092"},
 		{`[a-z]+@[a-z]+\.organisation`, 0, 4096, ".organisation at 3 to 4083"},
 		{`[a-z]*`, 0, 4096, ""},
 		{`abcd|x*`, 0, 4096, ""},

@@ -300,8 +300,19 @@ func (k *backward) context(m *matching, i int) int {
 	if i < 2 || i+1 >= len(m.b) {
 		return k.anyLook
 	}
+	if m.p.encoding == Plain {
+		return int(k.p.contextOf[plainNeighbour[m.b[i-1]]*numNeighbours+plainNeighbour[m.b[i]]])
+	}
 	return int(k.p.contextOf[m.neighbourBefore(i)*numNeighbours+m.neighbourBehind(i)])
 }
+
+// plainNeighbour is neighbourOf of each byte.
+var plainNeighbour = func() (of [256]uint8) {
+	for c := range of {
+		of[c] = uint8(neighbourOf(byte(c)))
+	}
+	return of
+}()
 
 // backwards has the backward of a program, once it was asked for.
 type backwards struct {

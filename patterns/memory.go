@@ -79,13 +79,13 @@ func (s *textOrigin) keyedBytes() (n uint64) {
 }
 
 // takeTables sets how many bytes the automaton of each expression of patterns may take for
-// its states, so that those of all take a quarter of what is left of the budget, and takes
-// them.
+// its states, and the one that goes backwards, so that those of all take a quarter of what is left
+// of the budget, and takes them.
 func (c *compiler) takeTables(pats []Pattern) error {
 	forms := uint64(0)
 	for i := range pats {
 		if b, ok := pats[i].body.(*programBody); ok {
-			forms += uint64(len(b.forms))
+			forms += 2 * uint64(len(b.forms))
 		}
 	}
 	if c.target.Budget == nil || forms == 0 {

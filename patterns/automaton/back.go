@@ -100,6 +100,7 @@ func newBackward(p *Program, start uint32, most int) *backward {
 		}
 	}
 	k.tables = newTables(p.numClasses*(k.anyLook+1), most, []uint32{matchEnd})
+	k.tables.eager = true
 	return k
 }
 
@@ -167,30 +168,45 @@ func (k *backward) leastTurns(w *scratch) {
 	})
 }
 
-// A lookback is what a track knows of the places of some bytes by a backward.
+// A lookback is what a track knows of the places of some bytes by a backward. What it takes to look
+// back is paid for by what was wasted on places at which no match begins, and by what it saves.
 type lookback struct {
 	from, to int      // the places that it knows: b[from:to]
 	places   []uint64 // a bit each, from from on: whether a match may begin there
-	wasted   int      // how many bytes were read since then from places at which no match begins
 	window   int      // how many places it is to look at the next time
-	doubts   int      // how often in a row the automaton had too many states
 	paid     bool     // whether it ruled out most places the last time
+
+	wasted int // how many bytes were read since then from places at which no match begins
+	failed int // how many such places
+	spent  int // how much more than it has saved it took, in bytes that could be read instead
 }
 
 const (
 	leastWindow = 4 << 10
 	mostWindow  = 64 << 10
-	mostDoubts  = 10
+
+	// To work out a state takes about as long as to read perState bytes, and perThread more for
+	// each of its threads.
+	perState, perThread = 400, 100
+
+	// It may take so much before it has saved anything, and has saved at most so much.
+	ahead, mostSaved = 1 << 18, 1 << 24
 )
 
-// worthLookingBack reports whether what was wasted is as much as it takes to look back; where it
+// failedAt notes that so many bytes were read from a place at which no match begins.
+func (l *lookback) failedAt(read int) {
+	l.wasted += read
+	l.failed++
+}
+
+// worthLookingBack reports whether what was wasted is half of what it takes to look back; where it
 // paid the last time, a part of that.
 func (l *lookback) worthLookingBack(longest int) bool {
-	worth := (max(l.window, leastWindow) + longest) / 2 << l.doubts
+	worth := (max(l.window, leastWindow) + longest) / 2
 	if l.paid {
 		worth /= 16
 	}
-	return l.wasted > worth
+	return l.wasted > worth && l.spent-l.wasted < ahead
 }
 
 // next returns the first place from from on and below to, and whether it is known.
@@ -215,31 +231,31 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 func (t *Track) lookBack(b []byte, from int) {
 	l, p := &t.back, t.p
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
-	l.from, l.to, l.wasted = from, min(len(b), from+l.window), 0
+	l.from, l.to = from, min(len(b), from+l.window)
 	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
 	clear(l.places)
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
-	r.s, r.told = r.k.tables.start.Load(), r.i
+	r.s = r.k.tables.start.Load()
+	r.left = ahead - (l.spent - l.wasted)
+	begin, allowed := r.i, r.left
 	whole := r.run(l.to, nil)
 	for first := (r.i - 1 - from) &^ 63; whole && first >= 0; first -= 64 {
 		whole = r.run(from+first, &l.places[first/64])
 	}
-	r.k.tables.tell(r.told - r.i)
-	if !whole { // what is left is not known
-		l.doubts = min(l.doubts+1, mostDoubts)
-		for i := range r.i - from {
-			if from+i < l.to {
-				l.places[i/64] |= 1 << (i % 64)
-			}
+	for i := range max(r.i-from, 0) { // what is left is not known
+		if !whole && from+i < l.to {
+			l.places[i/64] |= 1 << (i % 64)
 		}
-	} else {
-		l.doubts = 0
 	}
 	left := 0
 	for _, word := range l.places {
 		left += bits.OnesCount64(word)
 	}
-	l.paid = left < (l.to-l.from)/4
+	out := l.to - from - left
+	l.paid = out > (l.to-from)*3/4
+	l.spent += begin - r.i + allowed - r.left - l.wasted - out*l.wasted/max(l.failed, 1)/8
+	l.spent = max(l.spent, -mostSaved)
+	l.wasted, l.failed = 0, 0
 }
 
 // A retreat is a walk backwards that has come as far down as byte i.
@@ -248,7 +264,7 @@ type retreat struct {
 	m    matching
 	s    *state
 	i    int
-	told int // where it was when it last told the tables how many bytes it has read
+	left int // how much it may still take to work out states, in bytes that could be read instead
 }
 
 // run goes down to byte to, and sets the bits of the places from there on, if it is given any. It
@@ -268,8 +284,10 @@ func (r *retreat) run(to int, places *uint64) bool {
 		}
 		next := s.next[symbol].Load()
 		if next == nil {
-			next = r.k.tables.step(s, symbol, len(p.insts), r.told-i, r.k.follow)
-			if r.told = i; next == nil {
+			if r.left -= perState + perThread*len(s.threads); r.left < 0 {
+				return false
+			}
+			if next = r.k.tables.step(s, symbol, len(p.insts), 0, r.k.follow); next == nil {
 				return false
 			}
 		}

@@ -29,7 +29,7 @@ type Options struct {
 	MatchOnly bool
 
 	// Tables is about how many bytes the states of the automaton may take, which matching
-	// finds out as it goes; 0, and more than DefaultTables, stand for that. With few it is
+	// finds out as it goes, and as many those of the one that a Track goes back with; 0, and more than DefaultTables, stand for that. With few it is
 	// slower.
 	Tables int
 }

@@ -19,7 +19,8 @@ import (
 // emptied, so these are freed when no walk is at one of them.
 type tables struct {
 	symbols int
-	most    int // about how many bytes the states may take
+	most    int  // about how many bytes the states may take
+	eager   bool // whether they are emptied whenever they are full, since whoever asks counts what that takes
 
 	start   atomic.Pointer[state]
 	emptied atomic.Uint32 // how often
@@ -37,7 +38,7 @@ type follower func(w *scratch, s *state, symbol int) (matched bool)
 
 // worthEmptying is how many bytes have to be read for each state before the tables are
 // emptied. Working out a state takes about as long as reading so many bytes without tables.
-const worthEmptying = 8
+const worthEmptying = 16
 
 // A state is the threads between two bytes, in order of preference.
 type state struct {
@@ -85,7 +86,7 @@ func (t *tables) tell(read int) {
 // empty makes the tables begin anew, and reports whether that was worth it.
 func (t *tables) empty() bool {
 	old := t.start.Load()
-	if t.read < worthEmptying*uint64(len(t.states)) || t.cost(old) > t.most {
+	if !t.eager && t.read < worthEmptying*uint64(len(t.states)) || t.cost(old) > t.most {
 		return false
 	}
 	clear(t.states)

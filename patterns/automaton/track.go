@@ -67,7 +67,7 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	before := t.steps
 	n := t.match(b, at, beyond)
 	if n == 0 {
-		t.back.wasted += t.steps - before
+		t.back.failedAt(t.steps - before)
 	}
 	return n
 }

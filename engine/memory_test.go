@@ -105,7 +105,7 @@ func TestEstimateOfMemory(t *testing.T) {
 		tables := uint64(0) // those of automata are not there yet
 		for _, e := range set.Exprs() {
 			if _, ok := e.Matcher.(patterns.Tracker); ok {
-				tables += 256 << 10
+				tables += 512 << 10 // and as many for going backwards
 			}
 		}
 		sc, err := Compile(t.Context(), space, set, Options{Budget: b, Workers: 1})

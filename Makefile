@@ -33,11 +33,13 @@ race:
 	$(GO) test -race -short -timeout=30m $(SHARED)
 
 # Every kernel level that this machine has must be tested, not skipped, and at full
-# length: make test tries a part.
+# length: make test tries a part. So do other tests that draw at random or try every place.
 levels:
 	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestRequire)$$' \
 	  ./engine ./engine/graph ./engine/image/proc ./patterns/yara ./docs
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestEstimate.*|TestPeakWithinBudget|TestExprs.*|TestStartsPartTheHits|TestWaiting|TestAgainst.*|TestWide|TestRandomLayouts|Test.*Interrupted)$$' \
+	  ./engine ./engine/graph ./engine/segtree ./engine/image/formats ./patterns/yara ./patterns/automaton
 	for level in $$(./bench/levels.sh | tr , ' '); do \
 	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short -run 'Scripts|Samples|Sweep|Graph' ./cmd/vscan || exit 1; done
 
@@ -58,12 +60,13 @@ cross:
 	  echo vet $$target; \
 	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./... || exit 1; done
 
-# Each target for FUZZTIME; a package is fuzzed target by target.
+# Each target for FUZZTIME; a package is fuzzed target by target. Targets are looked for in
+# the source: to ask each package would build the tests of all.
 fuzz:
-	for pkg in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "$$pkg $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
+	for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    echo "$${file%/*} $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $${file%/*} || exit 1; done; done
 
 # All that is long, for SOAK (90s, 20m, 1h); goes on after a failure and ends with a summary.
 soak:
@@ -78,7 +81,7 @@ bench:
 # That the benchmarks compile and all engines count the same, in no time.
 bench-count:
 	$(GO) run ./bench -short
-	$(GO) test -short -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) test -short -run '^$$' -bench . -benchtime 1x $$(grep -rl --include='*_test.go' '^func Benchmark' . | sed 's,/[^/]*$$,,' | sort -u)
 
 # Differential checks against an independent oracle, where they are at hand.
 # check-shrink cuts a file after 0.1 s of a scan; where the scan of its 3 GiB is

@@ -173,7 +173,7 @@ func TestHitsOfAllCanBeKept(t *testing.T) {
 // of the range, wherever the parts meet, and their counts add up.
 func TestStartsPartTheHits(t *testing.T) {
 	rnd := testRand(t)
-	for range testenv.Rounds(25, 150, 150) {
+	for range testenv.Rounds(25, 60, 150) {
 		parted, _ := zerosAround(t, 0x1000, randomLetters(rnd.IntN, 200), 1+rnd.IntN(300), randomLetters(rnd.IntN, 200))
 		hole, err := BytesMapping("more", 0x8000, randomLetters(rnd.IntN, 100))
 		if err != nil {

@@ -102,11 +102,7 @@ func randomExpr(rnd *rand.Rand) string { return randomExprs[rnd.IntN(len(randomE
 // beside needles.
 func TestExprsAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
-	rounds := 400
-	if testing.Short() {
-		rounds = 20
-	}
-	for range rounds {
+	for range testenv.Rounds(20, 200, 400) {
 		size := 1 + rnd.IntN(400)
 		l := randomLayout(rnd, 7, size)
 		s, model := l.space(t), l.model(size)
@@ -148,7 +144,7 @@ func TestExprsInLargeMemory(t *testing.T) {
 	rnd := testRand(t)
 	words := strings.Fields("alpha beta user@example.org aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b x1 foo@bar.com 12345678")
 	var b []byte
-	for len(b) < testenv.Rounds(1<<18, 1<<20, 1<<20) {
+	for len(b) < testenv.Rounds(1<<18, 1<<19, 1<<20) {
 		switch rnd.IntN(12) {
 		case 0:
 			b = append(b, make([]byte, rnd.IntN(5000))...)

@@ -94,7 +94,7 @@ func TestEstimateOfMemory(t *testing.T) {
 	space := emptyPage(t)
 	rng := testenv.Seeded(t, 1, 0)
 	for _, k := range kindsOfMemory {
-		pats := parseNamed(t, k.n, func() string { return k.make(rng) })
+		pats := parseNamed(t, k.n/testenv.Rounds(4, 4, 1), func() string { return k.make(rng) })
 		b := budget.New(1 << 40)
 		before := liveHeap()
 		set, err := patterns.Compile(t.Context(), pats, patterns.Target{Budget: b})
@@ -171,7 +171,8 @@ func TestPeakWithinBudget(t *testing.T) {
 	space := emptyPage(t)
 	rng := testenv.Seeded(t, 2, 0)
 	refused, compiled := 0, 0
-	for range 12 {
+	sets := testenv.Rounds(4, 4, 12)
+	for range sets {
 		limit := 32 << 20 << rng.IntN(2)
 		var pats []patterns.Pattern
 		for range 3 {
@@ -205,7 +206,7 @@ func TestPeakWithinBudget(t *testing.T) {
 	}
 	t.Logf("%d sets were compiled, %d refused", compiled, refused)
 	if refused == 0 || compiled == 0 {
-		t.Errorf("of 12 sets %d were refused and %d compiled: want some of both", refused, compiled)
+		t.Errorf("of %d sets %d were refused and %d compiled: want some of both", sets, refused, compiled)
 	}
 }
 

@@ -87,7 +87,7 @@ func (c *interruptCase) run(t *testing.T, exe, dir string, s syscall.Signal) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
+	time.Sleep(c.head())
 	began := time.Now()
 	if err := cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
@@ -104,6 +104,15 @@ func (c *interruptCase) run(t *testing.T, exe, dir string, s syscall.Signal) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*.tmp")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
+}
+
+// head is how long the command runs before it is interrupted: where it waits for its reader
+// or its writer, or tests run at full length, a second, and less where it takes all processors.
+func (c *interruptCase) head() time.Duration {
+	if c.blocked || c.stdin != "" || testenv.Long() {
+		return time.Second
+	}
+	return time.Second / 2
 }
 
 // makeInterruptFiles makes what the commands read, and returns the folder.

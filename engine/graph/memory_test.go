@@ -58,7 +58,7 @@ func TestEstimateOfQuestions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const words = 2 << 20
+	words := testenv.Rounds(1<<19, 1<<19, 1<<21)
 	g := mustBuild(t, pointerSpace(t, words), addr.LE64, Options{})
 	var f *Forward
 	estimate(t, "forward", g, func() any {

@@ -52,7 +52,7 @@ func endsInTheMiddle(t *testing.T, what string, least, soon int64, f func(contex
 	if asks < least {
 		t.Errorf("%s: asked %d times, want %d or more", what, asks, least)
 	}
-	places := int64(testenv.Rounds(10, 40, 40))
+	places := int64(testenv.Rounds(10, 15, 40))
 	for left := int64(0); left < asks; left += max(1, asks/places) {
 		ctx := endingAfter(t, left)
 		err := f(ctx)

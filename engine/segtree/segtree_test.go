@@ -146,7 +146,7 @@ func TestEveryLayoutOfThreeInEight(t *testing.T) {
 
 func TestRandomLayouts(t *testing.T) {
 	rnd := testenv.Rand(t)
-	for range 400 {
+	for range testenv.Rounds(100, 150, 400) {
 		size := 1 + rnd.IntN(300)
 		base := []addr.Addr{0, 1 << 40, addr.Max - addr.Addr(size) + 1}[rnd.IntN(3)]
 		ranges := make([]addr.Range, rnd.IntN(120))
@@ -300,7 +300,7 @@ func (c *askedContext) Err() error {
 // The build ends at whichever of its questions the context has ended, and asks no
 // more than a few times after that.
 func TestNewInterrupted(t *testing.T) {
-	n := testenv.Rounds(30_000, 40_000, 100_000)
+	n := testenv.Rounds(20_000, 20_000, 100_000)
 	for name, ranges := range map[string][]addr.Range{
 		"overlapping": randomRanges(n), "ascending": disjointRanges(n, true), "in any order": disjointRanges(n, false),
 	} {

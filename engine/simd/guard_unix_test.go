@@ -17,7 +17,7 @@ import (
 )
 
 // guardPairs are the lengths at which every from is tried with every to, or, in
-// blocks of more than a vector and unless tests run at full length, every third
+// blocks of more than a vector and unless tests run at full length, every fifth
 // pair; at other lengths, one of them stays at its end of the block.
 var guardPairs = []int{1, 2, 31, 32, 33, 63, 64, 65, 66, 95, 96, 97, 127, 128, 129, 130}
 
@@ -26,7 +26,7 @@ func fromTo(n int, f func(from, to int)) {
 	if slices.Contains(guardPairs, n) && !testing.Short() {
 		step := 1
 		if n > 66 && !testenv.Long() {
-			step = 3
+			step = 5
 		}
 		for from := 0; from <= n; from++ {
 			for to := from + (n-from)%step; to <= n; to += step {
@@ -147,7 +147,7 @@ func TestWordsGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			ref, _ := NewWords(Reference, spec)
-			for n := 0; n <= 130; n += testenv.Rounds(7, 3, 1) {
+			for n := 0; n <= 130; n += testenv.Rounds(7, 5, 1) {
 				simdtest.Edges(mem, n, func(b []byte) {
 					for phase := range spec.Stride {
 						all := simdtest.ScanAll(t, ref, b, phase, n, 512)
@@ -179,7 +179,7 @@ func TestLongLiteralGuard(t *testing.T) {
 		mem[i] = byte(rng.IntN(256))
 	}
 	perLevel(t, func(t *testing.T, l Level) {
-		for n := size; n <= size+130; n += testenv.Rounds(17, 7, 1) {
+		for n := size; n <= size+130; n += testenv.Rounds(17, 13, 1) {
 			simdtest.Edges(mem, n, func(b []byte) {
 				for _, at := range []int{0, (n - size) / 2, n - size} {
 					k, err := NewLiteral(l, b[at:at+size])

@@ -28,7 +28,7 @@ func TestWordsGuardGroups(t *testing.T) {
 				t.Fatal(err)
 			}
 			for n := 250; n <= 1700; n += 1 + n%7 {
-				if n%testenv.Rounds(5, 3, 1) != 0 {
+				if n%testenv.Rounds(5, 5, 1) != 0 {
 					continue
 				}
 				simdtest.Edges(mem, n, func(b []byte) {

@@ -292,13 +292,8 @@ func holdsAnchor(anchors []Anchor, match []byte) bool {
 	return false
 }
 
-// shorter is the factor by which random tests are cut down where they are to be short.
-func shorter() int {
-	if testing.Short() {
-		return 8
-	}
-	return 1
-}
+// shorter is the factor by which random tests are cut down unless they run at full length.
+func shorter() int { return testenv.Rounds(8, 2, 1) }
 
 // Random expressions in random memory are compared with a backtracking search of their
 // nodes and with Go's regexp.

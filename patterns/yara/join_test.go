@@ -158,7 +158,7 @@ func (r *budgetFor) release(n int) { r.n -= n }
 func TestWaiting(t *testing.T) {
 	rng := testenv.Seeded(t, 1, 0)
 	matches := 0
-	for range 3000 {
+	for range testenv.Rounds(500, 800, 3000) {
 		n := 2 + rng.IntN(3)
 		c := &splitString{}
 		for range n - 1 {

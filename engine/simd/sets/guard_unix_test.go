@@ -37,7 +37,7 @@ func TestLiteralsGuard(t *testing.T) {
 		for _, lits := range sets {
 			k := mustSet(t, l, lits)
 			for n := 0; n <= 200; n++ {
-				if n > 66 && n%testenv.Rounds(5, 5, 1) != 0 || n%testenv.Rounds(5, 2, 1) != 0 {
+				if n > 66 && n%testenv.Rounds(5, 5, 1) != 0 || n%testenv.Rounds(5, 3, 1) != 0 {
 					continue
 				}
 				simdtest.Edges(mem, n, func(b []byte) {

@@ -22,7 +22,7 @@ import (
 // small.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	testenv.Checks(testenv.Rounds(100, 400, 5000))
+	testenv.Checks(testenv.Rounds(100, 200, 5000))
 	os.Exit(m.Run())
 }
 
@@ -404,7 +404,7 @@ func TestLiteralsMasked(t *testing.T) {
 	t.Parallel()
 	rng := testenv.Seeded(t, 7, 7)
 	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
-		for range testenv.Rounds(4, 8, 20) {
+		for range testenv.Rounds(4, 4, 20) {
 			var lits []simd.Lit
 			for range 1 + rng.IntN([]int{60, 60, 500}[rng.IntN(3)]) {
 				lits = append(lits, randomLit(rng, letters))

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
-	"vscan/internal/interrupt"
 )
 
 // Which addresses the segments of a core have.
@@ -99,41 +97,11 @@ func (c *reader) layOut(o image.Options) error {
 // there is hidden by a later one, unless both have the same bytes of the file. The error is
 // that of c.ctx.
 func (c *reader) noteHidden() error {
-	mixed := false
-	var before *engine.Mapping
-	for i := range c.Draft.Mappings {
-		if err := c.watch.Step(1); err != nil {
-			return err
-		}
-		if m := &c.Draft.Mappings[i]; m.State == engine.Present {
-			mixed = mixed || before != nil && m.First <= before.Last
-			before = m
-		}
+	a, b, err := input.Hidden(c.ctx, c.Draft.Mappings)
+	if err == nil && a != nil {
+		c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
 	}
-	if !mixed {
-		return nil // of millions of segments there are no copies
-	}
-	present := make([]engine.Mapping, 0, len(c.Draft.Mappings))
-	for _, m := range c.Draft.Mappings {
-		if m.State == engine.Present {
-			present = append(present, m)
-		}
-	}
-	if err := interrupt.SortStableFunc(c.ctx, present, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) }); err != nil {
-		return err
-	}
-	widest := 0 // the one that goes on furthest
-	for i := 1; i < len(present); i++ {
-		a, b := &present[widest], &present[i]
-		if same := a.Offset-uint64(a.First) == b.Offset-uint64(b.First); b.First <= a.Last && !same {
-			c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
-			return nil
-		}
-		if b.Last > a.Last {
-			widest = i
-		}
-	}
-	return nil
+	return err
 }
 
 // layPhysical makes the mappings of the physical space. One page may be in

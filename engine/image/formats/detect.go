@@ -7,6 +7,7 @@ import (
 	"vscan/engine/image/elf"
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/minidump"
 	"vscan/engine/image/refused"
 )
 
@@ -15,7 +16,7 @@ import (
 // here is raw memory.
 var table = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, core.Format, elf.Format},
+	[]magic.Format{lime.Format, core.Format, elf.Format, minidump.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -25,9 +25,6 @@ var CrashDumps = []magic.Format{
 	// PAGE and DUMP or DU64: Microsoft DUMP_HEADER.
 	{Name: "Windows crash dump", What: "a Windows crash dump", Match: magic.At(0, "PAGEDU64", "PAGEDUMP"),
 		Advice: "it is not read yet: open it with WinDbg, MemProcFS or Volatility 3"},
-	// Microsoft minidumpapiset.h, MINIDUMP_HEADER; PMDM has the other byte order.
-	{Name: "minidump", What: "a minidump", Match: magic.At(0, "MDMP", "PMDM"),
-		Advice: "it is not read yet: for one of a Linux process, Breakpad's minidump-2-core makes an ELF core of it; else use a debugger (WinDbg, lldb)"},
 	// Breakpad client/linux/microdump_writer: a log, not memory.
 	{Name: "microdump", What: "the text of a Breakpad microdump", Match: isMicrodump,
 		Advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it", RawHelps: magic.ScanText},

@@ -5,6 +5,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/image/input"
 )
 
@@ -30,14 +31,6 @@ type saved struct {
 
 // none is the file offset of what has no bytes in the file.
 const none = 0
-
-// size returns the bytes of the range, 0 where there is none; 2^64 is 2^64 − 1.
-func (s *saved) size() uint64 {
-	if s.empty {
-		return 0
-	}
-	return s.Range.Size()
-}
 
 // saved makes a range of what an entry of a list says.
 func (d *reader) saved(kind, index, first, size, off uint64) saved {
@@ -154,7 +147,7 @@ func (s *saved) name() string {
 // layout makes the mappings and counts what it meets.
 type layout struct {
 	*reader
-	stacks  stacks
+	stacks  image.Stacks
 	cuts    int // how many more borders of areas may be cut at: ranges may overlap
 	unsaved []engine.Mapping
 	lost    []engine.Mapping // of ranges that run past the end of the file
@@ -167,11 +160,7 @@ type layout struct {
 // layOut makes the mappings: what was mapped and not saved lies below what should have
 // been saved and is lost, and this below what the file has.
 func (d *reader) layOut() error {
-	l := &layout{reader: d, cuts: 2*len(d.areas) + len(d.ranges)}
-	var err error
-	if l.stacks, err = d.stacks(); err != nil {
-		return err
-	}
+	l := &layout{reader: d, stacks: d.stacks(), cuts: 2*len(d.areas) + len(d.ranges)}
 	whole := make([]addr.Range, len(d.ranges))
 	for i := range d.ranges {
 		if err := d.watch.Step(1); err != nil {
@@ -235,7 +224,7 @@ func (l *layout) lay(s *saved) {
 
 // parts cuts a part of a range where areas begin and end, and names the pieces.
 func (l *layout) parts(s *saved, r addr.Range, yield func(engine.Mapping)) {
-	own := l.stacks.on(s.Range)
+	own := l.stacks.On(s.Range)
 	if own == "" {
 		own = s.name()
 	}
@@ -276,7 +265,7 @@ func (l *layout) layUnsaved(saved []addr.Range) error {
 		}
 		a := l.areas[i]
 		if a.name == "" {
-			a.name, a.base = l.stacks.on(a.Range), a.First
+			a.name, a.base = l.stacks.On(a.Range), a.First
 		}
 		if a.name == "" {
 			a.name = fmt.Sprintf("area[%d]", i)

@@ -1,14 +1,11 @@
 package minidump
 
 import (
-	"cmp"
 	"fmt"
-	"sort"
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/input"
-	"vscan/internal/interrupt"
 )
 
 // The threads: MINIDUMP_THREAD, or MINIDUMP_THREAD_EX, which begins alike; their registers,
@@ -151,43 +148,16 @@ func (d *reader) readThreadNames() error {
 	return nil
 }
 
-// stacks tells by addresses on which stack they are.
-type stacks struct {
-	at   []addr.Addr // ascending
-	name []string
-}
-
-// stacks returns the stacks of the threads.
-func (d *reader) stacks() (stacks, error) {
-	type point struct {
-		addr.Addr
-		id uint64
-	}
-	var all []point
+// stacks returns the stacks of the threads: those without registers are on what they say
+// that was saved.
+func (d *reader) stacks() image.Stacks {
+	threads := make([]image.Thread, len(d.threads))
 	for i := range d.threads {
 		t := &d.threads[i]
-		at := t.SP
-		if at == 0 && t.stack.size() > 0 {
-			at = t.stack.First
-		}
-		if at != 0 {
-			all = append(all, point{at, t.ID})
+		threads[i] = t.Thread
+		if t.SP == 0 && !t.stack.empty {
+			threads[i].SP = t.stack.First
 		}
 	}
-	if err := interrupt.SortStableFunc(d.ctx, all, func(a, b point) int { return cmp.Compare(a.Addr, b.Addr) }); err != nil {
-		return stacks{}, err
-	}
-	var s stacks
-	for _, p := range all {
-		s.at, s.name = append(s.at, p.Addr), append(s.name, fmt.Sprintf("[stack:%d]", p.id))
-	}
-	return s, nil
-}
-
-// on returns the name of the stack that a range is, or "". Of several it is the lowest.
-func (s stacks) on(r addr.Range) string {
-	if i := sort.Search(len(s.at), func(i int) bool { return s.at[i] >= r.First }); i < len(s.at) && s.at[i] <= r.Last {
-		return s.name[i]
-	}
-	return ""
+	return image.NewStacks(threads)
 }

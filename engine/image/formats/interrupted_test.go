@@ -63,7 +63,7 @@ func openings(t *testing.T) []opening {
 		ranges = append(ranges, [3]uint64{(many - i) << 12, 1, 32})
 	}
 	mini := &imagetest.Minidump{}
-	mini.Stream(0x47670009, strings.Repeat("10000-11000 r--p 00000000 fe:00 12 /bin/a\n", many))
+	mini.Stream(0x47670009, strings.Repeat("10000-11000 r--p 00000000 fe:00 12 /bin/a\n", many/4))
 	mini.Memory("", ranges...)
 	var commands []string
 	for range many {

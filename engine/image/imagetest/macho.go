@@ -1,6 +1,10 @@
 package imagetest
 
-import "vscan/engine/addr"
+import (
+	"strings"
+
+	"vscan/engine/addr"
+)
 
 // MachO returns a Mach-O core with load commands: mach-o/loader.h.
 func MachO(order addr.ByteOrder, wide bool, cpu uint64, commands ...string) string {
@@ -8,10 +12,7 @@ func MachO(order addr.ByteOrder, wide bool, cpu uint64, commands ...string) stri
 	if wide {
 		magic, reserved = 0xfeedfacf, Zeros(4)
 	}
-	all := ""
-	for _, c := range commands {
-		all += c
-	}
+	all := strings.Join(commands, "")
 	return Words(order, 4, magic, cpu, 3, 4, uint64(len(commands)), uint64(len(all)), 0) + reserved + all
 }
 

@@ -1,6 +1,7 @@
 package imagetest
 
 import (
+	"strings"
 	"unicode/utf16"
 
 	"vscan/engine/addr"
@@ -52,11 +53,12 @@ func (d *Minidump) System(arch, platform uint64) {
 // Memory appends MemoryList, with padding behind the count or without: of each range
 // address, size and file offset.
 func (d *Minidump) Memory(padding string, ranges ...[3]uint64) {
-	s := Words(d.Order, 4, uint64(len(ranges))) + padding
+	var s strings.Builder
+	s.WriteString(Words(d.Order, 4, uint64(len(ranges))) + padding)
 	for _, r := range ranges {
-		s += Words(d.Order, 8, r[0]) + Words(d.Order, 4, r[1], r[2])
+		s.WriteString(Words(d.Order, 8, r[0]) + Words(d.Order, 4, r[1], r[2]))
 	}
-	d.Stream(5, s)
+	d.Stream(5, s.String())
 }
 
 // Memory64 appends Memory64List: of each range address and size. The bytes begin at base.
@@ -91,11 +93,7 @@ func (d *Minidump) Thread(id, teb, stack, stackSize, stackAt, size, registers ui
 
 // List appends a stream that begins with the number of its entries.
 func (d *Minidump) List(kind uint64, padding string, entries ...string) {
-	s := Words(d.Order, 4, uint64(len(entries))) + padding
-	for _, e := range entries {
-		s += e
-	}
-	d.Stream(kind, s)
+	d.Stream(kind, Words(d.Order, 4, uint64(len(entries)))+padding+strings.Join(entries, ""))
 }
 
 // String returns the file.

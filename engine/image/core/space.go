@@ -56,6 +56,8 @@ func (c *reader) spaces() []image.AddressSpace {
 		return !c.noAddr(s.Paddr) && (s.Paddr != 0 || len(c.Loads) == 1)
 	})
 	switch {
+	case virtual && physical && c.Live: // each page once, and no terabytes of unused addresses
+		return []image.AddressSpace{image.Physical, image.Virtual}
 	case virtual && physical:
 		return []image.AddressSpace{image.Virtual, image.Physical}
 	case virtual:
@@ -97,6 +99,9 @@ func (c *reader) layOut(o image.Options) error {
 // there is hidden by a later one, unless both have the same bytes of the file. The error is
 // that of c.ctx.
 func (c *reader) noteHidden() error {
+	if c.Live {
+		return nil // the kernel itself comes twice
+	}
 	a, b, err := input.Hidden(c.ctx, c.Draft.Mappings)
 	if err == nil && a != nil {
 		c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
@@ -152,6 +157,10 @@ func (c *reader) layVirtual() error {
 		}
 	}
 	user := c.userMemory()
+	used, err := c.usedAreas()
+	if err != nil {
+		return err
+	}
 	c.Draft.Mappings = slices.Grow(c.Draft.Mappings, len(c.Loads)) // most segments are one mapping
 	for i := range c.Loads {
 		if err := c.watch.Step(1); err != nil {
@@ -161,6 +170,10 @@ func (c *reader) layVirtual() error {
 		s := &c.Loads[i]
 		if machine && !c.hasVirtual(s) {
 			l.leaveOut(s)
+			continue
+		}
+		if c.Live && (c.noAddr(s.Paddr) || len(c.Draft.Spaces) == 1) { // before linux 4.11 all are 0
+			l.layUsed(s, used, func(m engine.Mapping) { c.Draft.Mappings = append(c.Draft.Mappings, m) })
 			continue
 		}
 		user.place(s, func(s *elf.Segment) {

@@ -223,8 +223,8 @@ func TestFat(t *testing.T) {
 func TestRefused(t *testing.T) {
 	le := addr.Little
 	core := imagetest.MachO(le, true, amd64, imagetest.MachSegment(le, true, "", 0x1000, 4, 0, 4, 3))
-	many := imagetest.MachO(le, false, 7, strings.Repeat(imagetest.MachSegment(le, false, "", 0x1000, 4, 0, 4, 3), 1<<18+1))
-	many = many[:16] + imagetest.Words(le, 4, 1<<18+1) + many[20:]
+	many := imagetest.MachO(le, false, 7, strings.Repeat(imagetest.MachSegment(le, false, "", 0x1000, 4, 0, 4, 3), 1<<17+1))
+	many = many[:16] + imagetest.Words(le, 4, 1<<17+1) + many[20:]
 	for want, c := range map[string]struct {
 		file string
 		o    image.Options
@@ -233,7 +233,7 @@ func TestRefused(t *testing.T) {
 		"cut at the end of the file after 20": {core[:20], image.Options{}},
 		"no physical addresses":               {core, image.Options{Space: image.Physical}},
 		"load command 0":                      {core, image.Options{Budget: budget.New(100)}},
-		"with more than 262144 segments":      {many, image.Options{}},
+		"with more than 131072 segments":      {many, image.Options{}},
 	} {
 		_, err := open(t.Context(), imagetest.Reader([]byte(c.file)), c.o)
 		imagetest.CheckError(t, err, want)

@@ -30,7 +30,7 @@ type segment struct {
 const (
 	segmentBytes   = 450
 	segmentsAtOnce = 1 << 12
-	fewSegments    = 1 << 18 // that may be as small as they like
+	fewSegments    = 1 << 17 // that may be as small as they like
 	leastBytes     = 1 << 10 // of the file for each, where there are more
 )
 

@@ -86,7 +86,7 @@ func (d *reader) readRegions() ([]area, error) {
 		return nil, nil
 	}
 	l := list{kind: memoryInfoList, Records: input.Records{At: s.off + head, Stride: stride, Size: regionSize}}
-	l.count = d.inRoom(l, count, (s.size-head)/stride)
+	l.count = d.capped(l.name(), l.At, d.inRoom(l, count, (s.size-head)/stride), d.most())
 	var out []area
 	err = d.each(l, func(_ uint64, f input.Fields) {
 		if r, _, ok := d.sized(f.U64(0), f.U64(24)); ok && f.U32(32) == committed {
@@ -109,15 +109,12 @@ func (d *reader) readMaps() ([]area, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := bytes.Count(text, []byte("\n"))
-	if uint64(lines) > d.most() {
-		return nil, d.tooMany(streamNames[linuxMaps], s.off, uint64(lines))
-	}
-	if err := d.budget.Take(uint64(lines)*entryBytes, "the maps of the process"); err != nil {
+	lines := d.capped(streamNames[linuxMaps], s.off, uint64(bytes.Count(text, []byte("\n")))+1, d.most())
+	if err := d.budget.Take(lines*entryBytes, "the maps of the process"); err != nil {
 		return nil, d.at(err, streamNames[linuxMaps], s.off)
 	}
 	var all []proc.Area
-	for n := 1; len(text) > 0; n++ {
+	for n := uint64(1); len(text) > 0 && n <= lines; n++ {
 		if err := d.watch.Step(8); err != nil {
 			return nil, err
 		}

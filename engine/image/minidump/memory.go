@@ -160,7 +160,7 @@ type layout struct {
 // layOut makes the mappings: what was mapped and not saved lies below what should have
 // been saved and is lost, and this below what the file has.
 func (d *reader) layOut() error {
-	l := &layout{reader: d, stacks: d.stacks(), cuts: 2*len(d.areas) + len(d.ranges)}
+	l := &layout{reader: d, stacks: d.stacks(), cuts: 2 * len(d.areas)}
 	whole := make([]addr.Range, len(d.ranges))
 	for i := range d.ranges {
 		if err := d.watch.Step(1); err != nil {

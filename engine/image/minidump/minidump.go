@@ -234,12 +234,21 @@ func (d *reader) inRoom(l list, count, room uint64) uint64 {
 // of them takes more memory than the file has: what writes minidumps has some thousand,
 // or one for some pages.
 const (
-	fewEntries = 1 << 18 // entries that may be as small as they like
+	fewEntries = 1 << 17 // entries that may be as small as they like
 	leastBytes = 1 << 10 // bytes of the file for each, where there are more
 )
 
 // most is how many entries of a kind are read.
 func (d *reader) most() uint64 { return max(fewEntries, d.Size/leastBytes) }
+
+// capped returns how many of count entries at a file offset are read, where those beyond most
+// tell of no memory that was saved.
+func (d *reader) capped(what string, off, count, most uint64) uint64 {
+	if count > most {
+		d.img.Note("%s at file offset %#x: %d entries: those beyond %d are not read", what, off, count, most)
+	}
+	return min(count, most)
+}
 
 // An entry takes about entryBytes: as what was read, as mappings and while they are sorted.
 const (

@@ -394,7 +394,7 @@ func TestRefused(t *testing.T) {
 	d.System(amd64, windows)
 	empty := d.String()
 	many := &imagetest.Minidump{}
-	many.Stream(5, imagetest.Words(addr.Little, 4, 1<<18+1)+imagetest.Zeros(16*(1<<18+1)))
+	many.Stream(5, imagetest.Words(addr.Little, 4, 1<<17+1)+imagetest.Zeros(16*(1<<17+1)))
 	for want, c := range map[string]struct {
 		file string
 		o    image.Options
@@ -402,7 +402,7 @@ func TestRefused(t *testing.T) {
 		"holds no memory":                    {empty, image.Options{}},
 		"cut at the end of the file after 9": {empty[:9], image.Options{}},
 		"no physical addresses":              {empty, image.Options{Space: image.Physical}},
-		"262145 entries in MemoryList":       {many.String(), image.Options{}},
+		"131073 entries in MemoryList":       {many.String(), image.Options{}},
 	} {
 		_, err := open(t.Context(), imagetest.Reader([]byte(c.file)), c.o)
 		imagetest.CheckError(t, err, want)

@@ -34,10 +34,7 @@ func (d *reader) readModules() error {
 	if err != nil {
 		return err
 	}
-	if l.count > maxModules {
-		d.img.Note("ModuleList at file offset %#x: %d modules: those beyond %d are not read", l.At, l.count, maxModules)
-		l.count = maxModules
-	}
+	l.count = d.capped(l.name(), l.At, l.count, maxModules)
 	type entry struct {
 		addr.Range
 		index  uint64

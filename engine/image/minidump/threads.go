@@ -60,10 +60,7 @@ func (d *reader) readThreadList(kind, size uint64) error {
 	if err != nil {
 		return err
 	}
-	if l.count > maxThreads {
-		d.img.Note("%s at file offset %#x: %d threads: those beyond %d are not read", l.name(), l.At, l.count, maxThreads)
-		l.count = maxThreads
-	}
+	l.count = d.capped(l.name(), l.At, l.count, maxThreads)
 	var at []stream // of the registers
 	err = d.each(l, func(i uint64, f input.Fields) {
 		t := thread{Thread: image.Thread{ID: f.U32(0), Pointer: addr.Addr(f.U64(16))}}
@@ -127,7 +124,7 @@ func (d *reader) readThreadNames() error {
 	if err != nil {
 		return err
 	}
-	l.count = min(l.count, maxThreads)
+	l.count = d.capped(l.name(), l.At, l.count, maxThreads)
 	type entry struct{ id, name uint64 }
 	var all []entry
 	if err := d.each(l, func(_ uint64, f input.Fields) { all = append(all, entry{f.U32(0), f.U64(4)}) }); err != nil {

@@ -240,6 +240,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A small image that another program wrote.
+func TestMadeSample(t *testing.T) {
+	b, err := imagetest.Unpack(imagetest.MadeSample(t, "s.macho-core"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := imagetest.Unpack(imagetest.MadeSample(t, "s.raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imagetest.CheckMadeProcess(t, openCore(t, string(b)), b, raw)
+}
+
 // A segment behind 4 GiB of a hole.
 func TestFarOffset(t *testing.T) {
 	const far = 5 << 30

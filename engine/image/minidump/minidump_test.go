@@ -412,6 +412,45 @@ func TestRefused(t *testing.T) {
 	imagetest.CheckError(t, err, "MemoryList at file offset")
 }
 
+// A minidump of Windows, with what Breakpad's own reader says of it: its minidump_unittest.cc
+// and minidump_processor_unittest.cc.
+func TestSampleBreakpad(t *testing.T) {
+	b, err := imagetest.Unpack(imagetest.Sample(t, "google/breakpad/src/processor/testdata/minidump2.dmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := openDump(t, string(b), image.Options{})
+	threads, err := img.Threads(t.Context())
+	if err != nil || len(threads) != 2 || threads[0].ID != 0xbf4 || threads[1].ID != 0x11c0 || threads[0].SP == 0 {
+		t.Errorf("%+v, %v", threads, err)
+	}
+	if m := img.Modules[0]; len(img.Modules) != 13 || m.Path != `c:\test_app.exe` || m.Base != 0x400000 || fmt.Sprintf("%x", m.BuildID) != "5a9832e5287241c1838ed98914e9b7ff00000001" {
+		t.Errorf("%d modules, the first %+v", len(img.Modules), m)
+	}
+	if got := fact(img, "exception"); got != "0xc0000005 at address 0x40429e in thread 3060" {
+		t.Errorf("exception %q", got)
+	}
+	if img.WordSize != 4 || fact(img, "os_version") != "5.1" || fact(img, "os_build") != "2600" || fact(img, "os_release") != "Service Pack 2" {
+		t.Errorf("%+v", img.Facts)
+	}
+}
+
+// Small images that another program wrote: what is at an address is what was put there.
+func TestMadeSamples(t *testing.T) {
+	for _, name := range []string{"s.mdmp", "s.mdmp-pad4", "s.mdmp64", "s.mdmp64-rva8"} {
+		b, err := imagetest.Unpack(imagetest.MadeSample(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := imagetest.Unpack(imagetest.MadeSample(t, "s.raw"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img := openDump(t, string(b), image.Options{})
+		imagetest.CheckMadeProcess(t, img, b, raw)
+	}
+}
+
 // Every prefix of a small file opens, or is refused in one line.
 func TestPrefixes(t *testing.T) {
 	d := seed()

@@ -118,13 +118,14 @@ type Options struct {
 // Image is an opened dump or process: what it is, and its memory.
 type Image struct {
 	Path string // as it was opened; "pid:N" for a live process
-	// FileSize is the size of the file in bytes; 0 for a live process.
+	// FileSize is the size of the file in bytes; 0 for a live process or kernel.
 	FileSize uint64
-	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "ELF program", "live process"
+	Format   string // "ELF process core", "ELF machine dump", "LiME", "raw", "ELF program", "live process", "live kernel"
 	Detail   string // one line for humans: "64-bit little-endian x86-64, 42 load segments, 7 notes"
 
-	// Live says that the memory is that of a running process: what is absent
-	// cannot be read by its nature, or was left out by Options.Resident.
+	// Live says that the memory is that of a running process, or of the running
+	// kernel: what is absent cannot be read by its nature, or was left out by
+	// Options.Resident.
 	Live bool
 
 	// Mappings are the memory, the bottom layer first: where two overlap,

@@ -4,6 +4,7 @@
 //	kind.go              whether a core is of a process or of a machine
 //	notes.go, threads.go what the notes tell
 //	space.go, qemu.go    which addresses the segments have
+//	live.go              what of a running kernel's addresses is in use
 //	names.go, heap.go    how the mappings of a process are called
 //	modules.go, bases.go the files that were mapped, and where they begin
 //	places.go            where a file lies that is to be laid over or under the core
@@ -34,13 +35,20 @@ type reader struct {
 	laid  int             // segments that were laid out
 	names strings.Builder // of segments: see defaultName
 	core  *Core           // of the core of a process, once its modules are found; else nil
+
+	vmallocInfo string // path of what tells the used areas of a live kernel
 }
 
 // Open reads an ELF core into an image. What it keeps of the core of a process is
 // Image.Origin: see Of.
 func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
-	c := newReader(ctx, in)
+	return newReader(ctx, in).open(o)
+}
+
+// open reads the core into an image.
+func (c *reader) open(o image.Options) (*image.Draft, error) {
 	c.Budget = o.Budget
+	ctx, in := c.ctx, c.Reader
 	var err error
 	if c.Header, err = elf.ReadHeader(in); err != nil {
 		return nil, err
@@ -69,7 +77,7 @@ func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 
 // newReader returns a reader that has read nothing.
 func newReader(ctx context.Context, in input.Reader) *reader {
-	return &reader{File: elf.File{Reader: in, Draft: new(image.Draft)}, ctx: ctx, watch: interrupt.New(ctx)}
+	return &reader{File: elf.File{Reader: in, Draft: new(image.Draft)}, ctx: ctx, watch: interrupt.New(ctx), vmallocInfo: "/proc/vmallocinfo"}
 }
 
 // describe fills in what the image says of itself.
@@ -77,7 +85,9 @@ func (c *reader) describe() {
 	img := c.Draft
 	img.WordSize, img.Order, img.OrderKnown = c.WordSize(), c.Order, true
 	img.Format = "ELF process core"
-	if c.isMachine() {
+	if c.Live {
+		img.Format, img.Live = "live kernel", true
+	} else if c.isMachine() {
 		img.Format = "ELF machine dump"
 	} else {
 		threads := c.threads

@@ -70,6 +70,8 @@ func (c *reader) noteKind(name string, typ uint64) {
 // the table above.
 func (c *reader) isMachine() bool {
 	switch {
+	case c.Live:
+		return true
 	case c.ofMachine, c.ofProcess:
 		return c.ofMachine
 	case c.hasRegisters:

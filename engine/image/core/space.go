@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/input"
-	"vscan/internal/interrupt"
 )
 
 // Which addresses the segments of a core have.
@@ -58,6 +56,8 @@ func (c *reader) spaces() []image.AddressSpace {
 		return !c.noAddr(s.Paddr) && (s.Paddr != 0 || len(c.Loads) == 1)
 	})
 	switch {
+	case virtual && physical && c.Live: // each page once, and no terabytes of unused addresses
+		return []image.AddressSpace{image.Physical, image.Virtual}
 	case virtual && physical:
 		return []image.AddressSpace{image.Virtual, image.Physical}
 	case virtual:
@@ -99,41 +99,14 @@ func (c *reader) layOut(o image.Options) error {
 // there is hidden by a later one, unless both have the same bytes of the file. The error is
 // that of c.ctx.
 func (c *reader) noteHidden() error {
-	mixed := false
-	var before *engine.Mapping
-	for i := range c.Draft.Mappings {
-		if err := c.watch.Step(1); err != nil {
-			return err
-		}
-		if m := &c.Draft.Mappings[i]; m.State == engine.Present {
-			mixed = mixed || before != nil && m.First <= before.Last
-			before = m
-		}
+	if c.Live {
+		return nil // the kernel itself comes twice
 	}
-	if !mixed {
-		return nil // of millions of segments there are no copies
+	a, b, err := input.Hidden(c.ctx, c.Draft.Mappings)
+	if err == nil && a != nil {
+		c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
 	}
-	present := make([]engine.Mapping, 0, len(c.Draft.Mappings))
-	for _, m := range c.Draft.Mappings {
-		if m.State == engine.Present {
-			present = append(present, m)
-		}
-	}
-	if err := interrupt.SortStableFunc(c.ctx, present, func(a, b engine.Mapping) int { return cmp.Compare(a.First, b.First) }); err != nil {
-		return err
-	}
-	widest := 0 // the one that goes on furthest
-	for i := 1; i < len(present); i++ {
-		a, b := &present[widest], &present[i]
-		if same := a.Offset-uint64(a.First) == b.Offset-uint64(b.First); b.First <= a.Last && !same {
-			c.Draft.Note("%s, %v, and %s, %v, overlap: where segments do, the later one in the program headers shows, and the other is not searched", a.Name, a.Range, b.Name, b.Range)
-			return nil
-		}
-		if b.Last > a.Last {
-			widest = i
-		}
-	}
-	return nil
+	return err
 }
 
 // layPhysical makes the mappings of the physical space. One page may be in
@@ -184,6 +157,10 @@ func (c *reader) layVirtual() error {
 		}
 	}
 	user := c.userMemory()
+	used, err := c.usedAreas()
+	if err != nil {
+		return err
+	}
 	c.Draft.Mappings = slices.Grow(c.Draft.Mappings, len(c.Loads)) // most segments are one mapping
 	for i := range c.Loads {
 		if err := c.watch.Step(1); err != nil {
@@ -193,6 +170,10 @@ func (c *reader) layVirtual() error {
 		s := &c.Loads[i]
 		if machine && !c.hasVirtual(s) {
 			l.leaveOut(s)
+			continue
+		}
+		if c.Live && (c.noAddr(s.Paddr) || len(c.Draft.Spaces) == 1) { // before linux 4.11 all are 0
+			l.layUsed(s, used, func(m engine.Mapping) { c.Draft.Mappings = append(c.Draft.Mappings, m) })
 			continue
 		}
 		user.place(s, func(s *elf.Segment) {

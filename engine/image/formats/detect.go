@@ -6,7 +6,9 @@ import (
 	"vscan/engine/image/core"
 	"vscan/engine/image/elf"
 	"vscan/engine/image/lime"
+	"vscan/engine/image/macho"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/minidump"
 	"vscan/engine/image/refused"
 )
 
@@ -15,7 +17,7 @@ import (
 // here is raw memory.
 var table = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, core.Format, elf.Format},
+	[]magic.Format{lime.Format, core.Format, elf.Format, minidump.Format, macho.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -59,6 +59,17 @@ func openings(t *testing.T) []opening {
 	for i := range uint64(many) {
 		records.WriteString(imagetest.Record((many-i)<<12, (many-i)<<12, "x"))
 	}
+	var ranges [][3]uint64
+	for i := range uint64(many) {
+		ranges = append(ranges, [3]uint64{(many - i) << 12, 1, 32})
+	}
+	mini := &imagetest.Minidump{}
+	mini.Stream(0x47670009, strings.Repeat("10000-11000 r--p 00000000 fe:00 12 /bin/a\n", many/4))
+	mini.Memory("", ranges...)
+	var commands []string
+	for range many {
+		commands = append(commands, imagetest.MachSegment(le, true, "", 0x1000, 4, 0, 4, 3))
+	}
 	base := addr.Addr(0x400000)
 	prog := imagetest.NewModule(true, le, imagetest.SharedObject, "0123456789")
 	vm := open("m.vmem", imagetest.Zeros(1<<14), image.Options{})
@@ -77,6 +88,8 @@ func openings(t *testing.T) []opening {
 		{"core of a process, many files", open("files.core", core(files), image.Options{}), 20},
 		{"LiME, many records", open("many.lime", records.String(), image.Options{}), 8},
 		{"LiME, damaged", open("damaged.lime", imagetest.Record(0, 0xfff, strings.Repeat("a", 0x1000))+strings.Repeat("b", 20<<20), image.Options{}), 20},
+		{"minidump", open("many.dmp", mini.String(), image.Options{}), 8},
+		{"Mach-O core", open("many.macho", imagetest.MachO(le, true, 7, commands...), image.Options{}), 8},
 		{"ELF program", open("prog", string(prog.File()), image.Options{Base: &base}), 2},
 		{"raw", open("raw", "no format", image.Options{}), 2},
 		{"VMware memory", vm, 10},

@@ -48,7 +48,10 @@ func Open(ctx context.Context, path string, o image.Options) (*image.Image, erro
 		return nil, image.Interrupted(err, path, "opening it")
 	}
 	f.Map(o)
-	img.Path, img.FileSize = path, f.Reader().Size
+	img.Path = path
+	if !img.Live {
+		img.FileSize = f.Reader().Size
+	}
 	img.Own(f)
 	return img.Finish(), nil
 }
@@ -56,6 +59,9 @@ func Open(ctx context.Context, path string, o image.Options) (*image.Image, erro
 // read finds the format of a file and has it read.
 func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, error) {
 	in := f.Reader()
+	if in.Live && (o.Format == image.FormatRaw || o.Base != nil) {
+		return nil, fmt.Errorf("%s: the running kernel's memory has addresses of its own, and is not read as raw bytes", f.Name())
+	}
 	if o.Format == image.FormatRaw { // whatever its first bytes are, and whether they can be read or not
 		return raw.Open(ctx, in, o)
 	}

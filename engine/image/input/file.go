@@ -24,6 +24,7 @@ type File struct {
 	file   *os.File
 	size   uint64    // in bytes, when it was opened
 	device bool      // a block device, whose size never changes
+	live   bool      // the running kernel's memory, whose size is that of all offsets
 	holes  *holes    // nil where it has none that are known
 	opened *identity // what it was when it was opened; nil where it was adopted
 
@@ -49,6 +50,9 @@ func Open(path string) (*File, error) {
 	}
 	// O_NONBLOCK: should a pipe have taken the file's place meanwhile.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil && isKcore(info) {
+		return nil, fmt.Errorf("%w: the running kernel's memory can be read by root alone (CAP_SYS_RAWIO), and by nobody where the kernel is locked down (/sys/kernel/security/lockdown): else take a dump of it", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +76,9 @@ func Adopt(path string, file *os.File, size uint64, device bool) *File {
 }
 
 // Reader returns what the reader of a format gets of the file.
-func (f *File) Reader() Reader { return Reader{f.file, f.size, f, f.holes} }
+func (f *File) Reader() Reader {
+	return Reader{ReaderAt: f.file, Size: f.size, Source: f, Live: f.live, holes: f.holes}
+}
 
 // measure checks the opened file and sets its size.
 func (f *File) measure() error {
@@ -82,6 +88,10 @@ func (f *File) measure() error {
 	}
 	if err := checkKind(f.path, info); err != nil {
 		return err
+	}
+	if f.live = isKcore(info); f.live {
+		f.size = math.MaxInt64
+		return nil
 	}
 	size := info.Size()
 	if f.device = !info.Mode().IsRegular(); f.device {
@@ -107,13 +117,18 @@ func procMem(path string) (pid string, ok bool) {
 	return pid, ok && (err == nil || pid == "self")
 }
 
+// kcore is where the running kernel shows its memory.
+const kcore = "/proc/kcore"
+
+// isKcore reports whether a file is that.
+func isKcore(info fs.FileInfo) bool {
+	k, err := os.Stat(kcore)
+	return err == nil && os.SameFile(info, k)
+}
+
 // checkKind refuses what is neither a regular file nor a block device, and
 // the files of /proc that are memory in a form of their own.
 func checkKind(path string, info fs.FileInfo) error {
-	if kcore, err := os.Stat("/proc/kcore"); err == nil && os.SameFile(info, kcore) {
-		return &image.UnsupportedError{Path: path, Format: "kcore", What: "the running kernel's memory",
-			Advice: "it is not read yet: take a dump with AVML or LiME and scan that"}
-	}
 	abs, err := filepath.Abs(path)
 	if pid, ok := procMem(abs); err == nil && ok {
 		n, _ := strconv.Atoi(pid) // of self there is none
@@ -191,7 +206,7 @@ func (f *File) Stat() (fs.FileInfo, error) { return outfile.Stat(f.file) }
 // Size returns what the file holds now, as far as it is mapped or was so small that it is not;
 // 0 where it cannot be asked any more.
 func (f *File) Size() uint64 {
-	if f.device {
+	if f.device || f.live {
 		return f.size
 	}
 	info, err := f.file.Stat()
@@ -212,7 +227,7 @@ func (f *File) Size() uint64 {
 // whether that goes on behind an offset. It is the same open file, so nothing closes it.
 func (f *File) tail(end uint64) (*File, bool) {
 	info, err := f.file.Stat()
-	if err != nil || f.device || info.Size() <= 0 || uint64(info.Size()) <= end {
+	if err != nil || f.device || f.live || info.Size() <= 0 || uint64(info.Size()) <= end {
 		return nil, false
 	}
 	return &File{path: f.path, file: f.file, size: uint64(info.Size())}, true
@@ -243,6 +258,9 @@ const fewPages = 32 << 10
 // wants to end the program. And so does one of a few pages, unless it is to be mapped always: to
 // map it, to wait for its pages and to unmap it takes more than to read it.
 func (f *File) Map(o image.Options) {
+	if f.live {
+		return // it cannot be mapped
+	}
 	if f.opened != nil && f.opened.times.remote {
 		return
 	}

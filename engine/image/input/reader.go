@@ -29,6 +29,7 @@ type Reader struct {
 	io.ReaderAt
 	Size   uint64 // of the file in bytes, below 2^63
 	Source engine.Source
+	Live   bool   // it is /proc/kcore, whose size no number of the system tells: its headers do
 	holes  *holes // nil: it has none that are known
 }
 

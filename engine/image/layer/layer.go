@@ -8,11 +8,13 @@
 package layer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 
 	"vscan/engine"
@@ -295,7 +297,11 @@ func pageSize(img *image.Image) uint64 {
 func (l *Layer) findBases(ctx context.Context, img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
 	c := core.Of(img)
 	if c == nil {
-		return l.fixedBase(p, page, "the image does not tell what was loaded where")
+		bases, err := namedBases(img, p, page)
+		if bases == nil && err == nil {
+			return l.fixedBase(p, page, "the image does not tell what was loaded where")
+		}
+		return bases, err
 	}
 	ms, err := c.Candidates(ctx, p)
 	if err != nil {
@@ -305,6 +311,35 @@ func (l *Layer) findBases(ctx context.Context, img *image.Image, p *elf.Program,
 		return l.fixedBase(p, page, "the core names no such file")
 	}
 	return c.BasesIn(ctx, p, ms)
+}
+
+// namedBases returns where a program was loaded as an image tells that is no ELF core but
+// names its modules, as a minidump does: by their build-ids, or else by the last part of
+// their paths. It is nil where none is the program.
+func namedBases(img *image.Image, p *elf.Program, page uint64) ([]addr.Addr, error) {
+	if img == nil {
+		return nil, nil
+	}
+	var named []addr.Addr
+	var other error // why one of that name is not the program
+	for i := range img.Modules {
+		m := &img.Modules[i]
+		sameName := path.Base(core.Undeleted(m.Path)) == input.BaseName(p.Path())
+		sameID := len(m.BuildID) > 0 && bytes.HasPrefix(p.BuildID, m.BuildID) // an old minidump has the first bytes of one
+		switch {
+		case sameID, sameName && (m.BuildID == nil || p.BuildID == nil):
+			if err := p.CheckBase(m.Base, page); err != nil {
+				return nil, err
+			}
+			named = append(named, m.Base)
+		case sameName:
+			other = fmt.Errorf("%s has build-id %x, and what the image has at %v (%s) has %x: it is another build", p.Path(), p.BuildID, m.Base, m.Path, m.BuildID)
+		}
+	}
+	if named != nil {
+		return named, nil
+	}
+	return nil, other
 }
 
 // fixedBase returns where a program of fixed addresses lies, whatever the image.

@@ -114,6 +114,21 @@ func (v *vma) takeDetail(line []byte) bool {
 	return true
 }
 
+// Area is what a line of /proc/PID/maps says of a mapping, for what keeps a copy of that file.
+type Area struct {
+	addr.Range
+	Perm   engine.Perm
+	Offset uint64 // in the file, in bytes, of the first byte
+	Name   string // of the file, or as "[heap]"; "" where the line has none
+}
+
+// ParseArea reads a line of /proc/PID/maps, without its end. The error does not say which
+// line it is.
+func ParseArea(line []byte) (Area, error) {
+	v, err := parseMapsLine(line)
+	return Area{v.Range, v.perm, v.offset, v.name}, err
+}
+
 func parseMapsLine(line []byte) (vma, error) {
 	var field [5]string // addresses, permissions, offset, device, inode
 	rest := line

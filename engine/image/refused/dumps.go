@@ -5,7 +5,6 @@ package refused
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"vscan/engine/image"
 	"vscan/engine/image/magic"
@@ -25,9 +24,6 @@ var CrashDumps = []magic.Format{
 	// PAGE and DUMP or DU64: Microsoft DUMP_HEADER.
 	{Name: "Windows crash dump", What: "a Windows crash dump", Match: magic.At(0, "PAGEDU64", "PAGEDUMP"),
 		Advice: "it is not read yet: open it with WinDbg, MemProcFS or Volatility 3"},
-	// Microsoft minidumpapiset.h, MINIDUMP_HEADER; PMDM has the other byte order.
-	{Name: "minidump", What: "a minidump", Match: magic.At(0, "MDMP", "PMDM"),
-		Advice: "it is not read yet: for one of a Linux process, Breakpad's minidump-2-core makes an ELF core of it; else use a debugger (WinDbg, lldb)"},
 	// Breakpad client/linux/microdump_writer: a log, not memory.
 	{Name: "microdump", What: "the text of a Breakpad microdump", Match: isMicrodump,
 		Advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it", RawHelps: magic.ScanText},
@@ -42,9 +38,7 @@ var Dumps = []magic.Format{
 	// AVML image.rs, V2_MAGIC.
 	{Name: "AVML", What: "a compressed AVML dump", Match: magic.At(0, "AVML"),
 		Advice: "it is not read yet: convert it to LiME first (avml-convert FILE OUT.lime)"},
-	// Apple mach-o/loader.h: the magic of each class and byte order, and filetype MH_CORE.
-	{Name: "Mach-O core", What: "a Mach-O core", Match: func(h []byte) bool { return isMachO(h) && machOType(h) == 4 },
-		Advice: "it is not read yet: use lldb (memory find)"},
+	// Apple mach-o/loader.h: the magic of each class and byte order; cores are read.
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},
 	// VMware: open-vm-tools and crash vmware_vmss.h.
@@ -151,14 +145,3 @@ func isMicrodump(head []byte) bool {
 }
 
 var isMachO = magic.At(0, "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe")
-
-// machOType returns the filetype of a Mach-O file, 0 where the header is cut.
-func machOType(head []byte) uint32 {
-	switch {
-	case len(head) < 16:
-		return 0
-	case head[0] == 0xfe:
-		return binary.BigEndian.Uint32(head[12:])
-	}
-	return binary.LittleEndian.Uint32(head[12:])
-}

@@ -8,6 +8,7 @@ import (
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/refused"
+	"vscan/engine/image/windows"
 )
 
 // table is what detection knows, asked in this order: dumps before what may
@@ -15,7 +16,7 @@ import (
 // here is raw memory.
 var table = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, core.Format, elf.Format},
+	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format},
 	refused.Dumps,
 	refused.Containers,
 )

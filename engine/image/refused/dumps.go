@@ -22,9 +22,6 @@ var CrashDumps = []magic.Format{
 	// makedumpfile makedumpfile.h, MAKEDUMPFILE_SIGNATURE.
 	{Name: "makedumpfile flattened", What: "a flattened makedumpfile dump", Match: magic.At(0, "makedumpfile\x00\x00\x00\x00"),
 		Advice: "it is not read yet: unflatten it first (makedumpfile -R OUT < FILE); an ELF dump that comes out of it can be scanned, for a compressed kdump use crash or drgn"},
-	// PAGE and DUMP or DU64: Microsoft DUMP_HEADER.
-	{Name: "Windows crash dump", What: "a Windows crash dump", Match: magic.At(0, "PAGEDU64", "PAGEDUMP"),
-		Advice: "it is not read yet: open it with WinDbg, MemProcFS or Volatility 3"},
 	// Microsoft minidumpapiset.h, MINIDUMP_HEADER; PMDM has the other byte order.
 	{Name: "minidump", What: "a minidump", Match: magic.At(0, "MDMP", "PMDM"),
 		Advice: "it is not read yet: for one of a Linux process, Breakpad's minidump-2-core makes an ELF core of it; else use a debugger (WinDbg, lldb)"},

@@ -43,7 +43,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"}, // its memory is raw where it has no gaps
 	"vscan/engine/image/windows":         {"image", "input", "magic", "engine", "addr"},
-	"vscan/engine/image/refused":         {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
+	"vscan/engine/image/refused":         {"image", "magic", "addr"},
 	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
 	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too

@@ -8,6 +8,7 @@ import (
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/refused"
+	"vscan/engine/image/vmware"
 	"vscan/engine/image/windows"
 )
 
@@ -16,7 +17,7 @@ import (
 // here is raw memory.
 var table = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format},
+	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, vmware.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -9,7 +9,6 @@ import (
 
 	"vscan/engine/image"
 	"vscan/engine/image/magic"
-	"vscan/engine/image/vmware"
 )
 
 // CrashDumps are formats of memory that are not read, as what handles crashes
@@ -44,9 +43,6 @@ var Dumps = []magic.Format{
 		Advice: "it is not read yet: use lldb (memory find)"},
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},
-	// VMware: open-vm-tools and crash vmware_vmss.h.
-	{Name: "VMware state", What: "a VMware state file (vmss, vmsn)", Match: vmware.IsState,
-		Advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
 	// VirtualBox SSM.cpp, SSMFILEHDR_MAGIC_BASE.
 	{Name: "VirtualBox saved state", What: "a VirtualBox saved state", Match: magic.At(0, "\x7fVirtualBox SavedState "),
 		Advice: "it is not read: resume the machine and dump its memory (VBoxManage debugvm NAME dumpvmcore --filename=OUT)"},

@@ -39,6 +39,7 @@ var imports = map[string][]string{
 	// the door.
 	"vscan/engine/image/input":           {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":           {"image", "input"},
+	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps

@@ -11,6 +11,7 @@
 //	part.go     the descriptors and pages of a file
 //	unpack.go   how a page is unpacked
 //	layout.go   which pages there are, by the bitmaps
+//	split.go    the other files of a dump that was split
 //	facts.go    what else the file tells
 package kdump
 
@@ -47,8 +48,10 @@ func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n
 	d := &dump{ctx: ctx, o: o, img: img, header: h, in: in}
 	d.parts = []*part{newPart(in, h, gone)}
 	if err := d.open(); err != nil {
+		d.closeParts()
 		return nil, image.Interrupted(err, in.Path(), "reading the bitmaps and the descriptors of pages")
 	}
+	d.ownParts()
 	return img, nil
 }
 
@@ -60,6 +63,9 @@ type dump struct {
 	img   *image.Draft
 	in    input.Reader
 	parts []*part // by their first page
+
+	files  []*input.File // that were opened besides
+	opened []string      // the paths of all parts, the one that was opened first in front
 }
 
 // newPart returns a file of a dump, of which no page is known.
@@ -73,6 +79,11 @@ func newPart(in input.Reader, h *header, gone func(at, n uint64) bool) *part {
 
 // open reads bitmaps and descriptors and makes the mappings.
 func (d *dump) open() error {
+	if d.split {
+		if err := d.findParts(); err != nil {
+			return err
+		}
+	}
 	if err := d.countPages(); err != nil {
 		return err
 	}
@@ -91,9 +102,7 @@ func (d *dump) open() error {
 		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
 		d.img.Lose(1)
 	}
-	if l.nowhere > 0 {
-		d.img.Note("%s, %d bytes, are in parts of a split dump that are not there", input.Plural(int(l.nowhere), "page"), input.MulSat(l.nowhere, d.block))
-	}
+	l.noteNowhere()
 	if d.status&statusIncomplete != 0 {
 		d.img.Note("the dump says that it is incomplete (status bit 0x8): makedumpfile ran out of space; pages that were not written are missing")
 		if d.img.Missing == 0 {

@@ -205,6 +205,7 @@ type laying struct {
 
 	held, excluded uint64 // pages
 	nowhere        uint64 // pages that no part has
+	firstNowhere   uint64 // the first of them
 }
 
 // lay makes the mapping of a run of pages that are alike.
@@ -217,6 +218,9 @@ func (l *laying) lay(state pageState, page, n uint64) error {
 		p, alike := l.partAt(page, n)
 		var err error
 		if p == nil {
+			if l.nowhere == 0 {
+				l.firstNowhere = page
+			}
 			l.nowhere += alike
 			l.lose(alike)
 			err = l.add(page, alike, engine.Mapping{State: engine.Absent, Absence: engine.Missing})

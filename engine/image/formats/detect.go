@@ -5,6 +5,8 @@ import (
 
 	"vscan/engine/image/core"
 	"vscan/engine/image/elf"
+	"vscan/engine/image/flattened"
+	"vscan/engine/image/kdump"
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/refused"
@@ -16,6 +18,7 @@ import (
 // hold one, and magics at the start of a file before those further in. What is not
 // here is raw memory.
 var table = slices.Concat(
+	[]magic.Format{kdump.Format, flattened.Format},
 	refused.CrashDumps,
 	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, vmware.Format},
 	refused.Dumps,

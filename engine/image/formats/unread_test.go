@@ -9,7 +9,7 @@ import (
 
 func TestUnreadKinds(t *testing.T) {
 	for format, want := range map[string][2]bool{ // program, dump
-		"ELF": {true, false}, "Mach-O": {true, false}, "kdump": {false, true}, "minidump": {false, true},
+		"ELF": {true, false}, "Mach-O": {true, false}, "minidump": {false, true},
 		"gzip": {false, false}, "zstd": {false, false},
 	} {
 		var e *image.UnsupportedError

@@ -72,7 +72,9 @@ func Adopt(path string, file *os.File, size uint64, device bool) *File {
 }
 
 // Reader returns what the reader of a format gets of the file.
-func (f *File) Reader() Reader { return Reader{f.file, f.size, f, f.holes} }
+func (f *File) Reader() Reader {
+	return Reader{ReaderAt: f.file, Size: f.size, Source: f, holes: f.holes}
+}
 
 // measure checks the opened file and sets its size.
 func (f *File) measure() error {

@@ -15,12 +15,6 @@ import (
 // writes them. One of them is text, which may begin as dumps of other formats do. The
 // comments name the source of a magic.
 var CrashDumps = []magic.Format{
-	// makedumpfile diskdump_mod.h; QEMU include/sysemu/dump.h.
-	{Name: "kdump", What: "a compressed kdump (makedumpfile or diskdump)", Match: magic.At(0, "KDUMP   ", "DISKDUMP"),
-		Advice: "it is not read yet: search it with crash or drgn, or take the dump as an ELF file (makedumpfile -E on /proc/vmcore, dump-guest-memory without a compression in QEMU)"},
-	// makedumpfile makedumpfile.h, MAKEDUMPFILE_SIGNATURE.
-	{Name: "makedumpfile flattened", What: "a flattened makedumpfile dump", Match: magic.At(0, "makedumpfile\x00\x00\x00\x00"),
-		Advice: "it is not read yet: unflatten it first (makedumpfile -R OUT < FILE); an ELF dump that comes out of it can be scanned, for a compressed kdump use crash or drgn"},
 	// Microsoft minidumpapiset.h, MINIDUMP_HEADER; PMDM has the other byte order.
 	{Name: "minidump", What: "a minidump", Match: magic.At(0, "MDMP", "PMDM"),
 		Advice: "it is not read yet: for one of a Linux process, Breakpad's minidump-2-core makes an ELF core of it; else use a debugger (WinDbg, lldb)"},

@@ -135,6 +135,8 @@ func hintsOf(img *image.Image, note int) string {
 			b.WriteString(": see --space " + string(h.Space))
 		case h.WordSize != 0:
 			fmt.Fprintf(&b, ": --word %d", h.WordSize)
+		case h.Parts:
+			b.WriteString(": --with FILE names a part that lies elsewhere")
 		}
 	}
 	return b.String()

@@ -46,11 +46,12 @@ var imports = map[string][]string{
 	"vscan/engine/image/flattened":       {"image", "input", "magic", "kdump", "core", "elf", "engine", "addr", "interrupt"}, // what is flattened is a kdump or a core
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},                  // its memory is raw where it has no gaps
 	"vscan/engine/image/windows":         {"image", "input", "magic", "engine", "addr"},
+	"vscan/engine/image/zdmp":            {"image", "input", "magic", "blocks", "windows", "raw", "addr", "budget", "interrupt"}, // crash dumps are in it
 	"vscan/engine/image/refused":         {"image", "magic", "addr"},
 	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
 	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
-	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "vmware", "windows", "refused", "elf", "core", "proc", "kdump", "flattened"},
+	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "vmware", "windows", "zdmp", "refused", "elf", "core", "proc", "kdump", "flattened"},
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr"},                                                         // for tests
 	"vscan/engine/image/layered":         {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},

@@ -12,6 +12,7 @@ import (
 	"vscan/engine/image/refused"
 	"vscan/engine/image/vmware"
 	"vscan/engine/image/windows"
+	"vscan/engine/image/zdmp"
 )
 
 // table is what detection knows, asked in this order: dumps before what may
@@ -20,7 +21,7 @@ import (
 var table = slices.Concat(
 	[]magic.Format{kdump.Format, flattened.Format},
 	refused.CrashDumps,
-	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, vmware.Format},
+	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, vmware.Format, zdmp.Format},
 	refused.Dumps,
 	refused.Containers,
 )

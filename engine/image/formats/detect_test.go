@@ -125,7 +125,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: the entry is not complete", k.Name)
 		}
 	}
-	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "kdump", "flattened", "windows", "lime", "elf", "vmware"}) {
+	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "kdump", "flattened", "windows", "lime", "elf", "vmware", "zdmp"}) {
 		t.Errorf("formats %q", got)
 	}
 }

@@ -68,9 +68,6 @@ var Dumps = []magic.Format{
 	// HBGary FDPro; Volatility 2 plugins/addrspaces/hpak.py.
 	{Name: "HPAK", What: "an HPAK dump (FDPro)", Match: magic.At(0, "HPAK"),
 		Advice: "extract the memory first (Volatility 2, hpakextract)"},
-	// DumpIt's container round a crash dump; volatility3 layers/zdmp.py.
-	{Name: "DumpIt zdmp", What: "a compressed crash dump of DumpIt (zdmp)", Match: magic.At(0, "ZDMP"),
-		Advice: "uncompress it first (Z2Dmp FILE OUT.dmp, of the Comae toolkit)"},
 	// Apport problem_report.py: the memory is in a field, gzip in base64.
 	{Name: "Apport report", What: "an Apport crash report", Match: magic.Text("ProblemType: "),
 		Advice: "unpack it first (apport-unpack FILE OUT); the core dump is then OUT/CoreDump, that of a kernel OUT/VmCore"},

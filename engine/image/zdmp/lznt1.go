@@ -109,8 +109,9 @@ func copyBack(dst []byte, n, code int) (int, error) {
 	if length > len(dst)-n {
 		length, err = len(dst)-n, errBeyond
 	}
+	from := n - back
 	for end := n + length; n < end; { // a copy that overlaps itself repeats what it has copied
-		n += copy(dst[n:end], dst[n-back:n])
+		n += copy(dst[n:end], dst[from:n])
 	}
 	return n, err
 }

@@ -11,6 +11,7 @@
 package zdmp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,13 +93,14 @@ type packing struct {
 	block uint64 // bytes of a block before it is packed
 
 	found   []place
-	stopped string // why there are no further ones
+	damage  []string // what is told of some of them, for a start
+	stopped string   // why there are no further ones
 }
 
 // place is where a block is.
 type place struct {
 	at   uint64 // file offset of its header
-	held uint32 // bytes behind that
+	held uint32 // bytes behind that; 0: it is damaged
 }
 
 // readHeader reads the header of a file.
@@ -128,8 +130,8 @@ const (
 	perItem = 2 * 16  // bytes that a block takes, with what append leaves behind
 )
 
-// index finds the blocks. Where one is not as it should be, those behind it are not found. The error is
-// that of ctx, of a read or of the budget.
+// index finds the blocks. Of one whose header is damaged the next one is looked for; where there is
+// none, those behind it are not found. The error is that of ctx, of a read or of the budget.
 func (p *packing) index(ctx context.Context, limit *budget.Budget) error {
 	watch := interrupt.New(ctx)
 	buf := make([]byte, perWay)
@@ -153,8 +155,18 @@ func (p *packing) index(ctx context.Context, limit *budget.Budget) error {
 		}
 		held, wrong := p.blockHeader(window[off-at:])
 		if wrong != "" {
-			p.stopped = wrong
-			return nil
+			next, err := p.next(watch, off)
+			if err != nil {
+				return err
+			}
+			if next == 0 {
+				p.stopped = wrong
+				return nil
+			}
+			p.damage = append(p.damage, fmt.Sprintf("block %d at file offset %#x is damaged and cannot be read: %s", len(p.found), off, wrong))
+			p.found = append(p.found, place{at: off})
+			off = next
+			continue
 		}
 		end := off + blockHeader + uint64(held)
 		if end > p.Size {
@@ -165,6 +177,66 @@ func (p *packing) index(ctx context.Context, limit *budget.Budget) error {
 		off = end
 	}
 	return nil
+}
+
+// Of a file that is damaged at more places no further block is looked for, nor at more of them
+// than there are by chance between two.
+const (
+	mostDamage = 256
+	mostTries  = 256
+)
+
+// next returns the file offset of the header behind that of a block whose own is damaged, which is
+// less than a block away: one behind which another one or the end of the file stands. Where there is
+// none it returns 0.
+func (p *packing) next(watch *interrupt.Watch, off uint64) (uint64, error) {
+	if len(p.damage) == mostDamage {
+		return 0, nil
+	}
+	end := min(off+p.block+2*blockHeader, p.Size)
+	buf := make([]byte, 64<<10)
+	tries := 0
+	for at := off + 1; at+blockHeader <= end; { // a step begins with what the one before could not look at
+		if err := watch.Step(1 << 10); err != nil {
+			return 0, err
+		}
+		n, err := p.Fill(buf[:min(uint64(len(buf)), end-at)], at)
+		if err != nil || n < blockHeader {
+			return 0, err
+		}
+		i := bytes.Index(buf[:n], []byte(blockMagic))
+		if i < 0 || i > n-blockHeader {
+			at += uint64(n - blockHeader + 1)
+			continue
+		}
+		if at += uint64(i); tries == mostTries {
+			return 0, nil
+		}
+		tries++
+		good, err := p.leadsOn(at, buf[i:n])
+		if err != nil || good {
+			return at, err
+		}
+		at++
+	}
+	return 0, nil
+}
+
+// leadsOn reports whether a header, which stands at a file offset, is good and another one or the end of
+// the file follows its block.
+func (p *packing) leadsOn(off uint64, b []byte) (bool, error) {
+	held, wrong := p.blockHeader(b)
+	if wrong != "" {
+		return false, nil
+	}
+	behind := off + blockHeader + uint64(held)
+	head := make([]byte, blockHeader)
+	n, err := p.Fill(head, behind)
+	if err != nil {
+		return false, err
+	}
+	_, wrong = p.blockHeader(head[:n])
+	return wrong == "" || behind == p.Size, nil
 }
 
 // blockHeader returns how many bytes a block has behind its header, or what is wrong with that.
@@ -187,6 +259,9 @@ func (p *packing) held() uint64 { return min(p.size, input.MulSat(uint64(len(p.f
 
 // report tells what was not found.
 func (p *packing) report(img *image.Draft) {
+	for _, what := range p.damage {
+		img.Note("%s", what)
+	}
 	if p.stopped == "" {
 		return
 	}
@@ -204,12 +279,17 @@ const (
 	last
 )
 
+var errDamaged = errors.New("its header is damaged")
+
 // Find is that of blocks.Packing.
 func (p *packing) Find(dst []blocks.Block, off, end uint64) []blocks.Block {
 	for i := off / p.block; i < uint64(len(p.found)) && i*p.block < end; i++ {
 		b := blocks.Block{Off: i * p.block, Size: int(min(p.block, p.held()-i*p.block)), At: p.found[i].at, Held: blockHeader + int(p.found[i].held), Kind: whole}
 		if i == uint64(len(p.found))-1 {
 			b.Kind = last
+		}
+		if p.found[i].held == 0 {
+			b.Err = errDamaged
 		}
 		dst = append(dst, b)
 	}

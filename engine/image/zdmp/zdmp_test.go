@@ -134,9 +134,6 @@ func TestDamage(t *testing.T) {
 	}{
 		"cut in a block": {good[:len(good)-3], "0x1000..0x2fff present +0x2000 ram\n0x5000..0x5fff absent ram\n", 4096, []string{"truncated: the file ends at offset 0x4000", "behind block 3 at file offset 0x11c5: the file ends in the next one: 0x4000 of 0x5000 bytes of the dump are there"}},
 		"cut behind one": {good[:nth(good, 4)], "0x1000..0x2fff present +0x2000 ram\n0x5000..0x5fff absent ram\n", 4096, []string{"truncated", "the file ends there"}},
-		"no magic":       {set(third, "XBLK"), "0x1000..0x1fff present +0x2000 ram\n0x2000..0x2fff absent ram\n0x5000..0x5fff absent ram\n", 8192, []string{"truncated", `behind block 2 at file offset`}},
-		"huge block":     {set(third+4, "\xff\xff\xff\xff"), "0x1000..0x1fff present +0x2000 ram\n0x2000..0x2fff absent ram\n0x5000..0x5fff absent ram\n", 8192, []string{"truncated", `a block of 0xffffffff bytes stands there`}},
-		"empty block":    {set(third+4, "\x00\x00\x00\x00"), "0x1000..0x1fff present +0x2000 ram\n0x2000..0x2fff absent ram\n0x5000..0x5fff absent ram\n", 8192, []string{"truncated", `a block of 0x0 bytes`}},
 	} {
 		img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(c.content)), image.Options{}))
 		if err != nil {
@@ -149,17 +146,45 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: %d bytes missing, want %d", name, img.Missing, c.missing)
 		}
 	}
-	// A block whose checksum is wrong cannot be read, and others can.
-	img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(set(third+12, "\x01\x02"))), image.Options{}))
+	// A block whose checksum is wrong, or whose header is damaged, cannot be read, and others can.
+	checkThird(t, set(third+12, "\x01\x02"), "its CRC-32 is")
+	checkThird(t, set(third, "XBLK"), "its header is damaged", `block 3 at file offset 0x11c5 is damaged and cannot be read: "XBLK" stands there, and not ZBLK`)
+	checkThird(t, set(third+4, "\xff\xff\xff\xff"), "its header is damaged", "a block of 0xffffffff bytes stands there")
+	checkThird(t, set(third+4, "\x00\x00\x00\x00"), "its header is damaged", "a block of 0x0 bytes stands there")
+}
+
+// Of a file with damage everywhere, opening it takes no longer than going through it.
+func TestDamageEverywhere(t *testing.T) {
+	head := file(dump(), 1<<20)[:0x1000]
+	head = head[:8] + imagetest.Words(addr.Little, 8, 1<<40) + head[16:]
+	one := "ZBLK" + imagetest.Words(addr.Little, 4, 1, 0x8cdc1683) + "x" // with the CRC-32 of x
+	img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(head+one+strings.Repeat("XBLK"+one[4:]+one+one, 1<<15))), image.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := len(img.Notes); n != image.MaxNotes+1 || img.Missing == 0 {
+		t.Errorf("%d notes, %d bytes missing", n, img.Missing)
+	}
+	img, err = imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(head+one+strings.Repeat("ZBLK\x01\x00\x00\x00", 1<<17))), image.Options{}))
+	if err != nil || img.Missing == 0 {
+		t.Errorf("%v, %v", img, err)
+	}
+}
+
+// checkThird reads a file whose block 3 is damaged, which is page 2.
+func checkThird(t *testing.T, content, want string, notes ...string) {
+	t.Helper()
+	img, err := imagetest.Finished(open(t.Context(), imagetest.Reader([]byte(content)), image.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imagetest.CheckNotes(t, img, notes...)
 	m := img.Mappings[0]
 	if b, err := m.Source.View(make([]byte, 4096), m.Offset, 4096); err != nil || string(b) != imagetest.WinPages(1) {
 		t.Errorf("%.20q, %v", b, err)
 	}
 	b, err := m.Source.View(make([]byte, 4096), m.Offset+4096, 4096)
-	imagetest.CheckError(t, err, "its CRC-32 is")
+	imagetest.CheckError(t, err, want)
 	if len(b) != 0 {
 		t.Errorf("%d bytes of a damaged block", len(b))
 	}

@@ -39,16 +39,21 @@ var imports = map[string][]string{
 	// the door.
 	"vscan/engine/image/input":           {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":           {"image", "input"},
+	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/macho":           {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/minidump":        {"image", "input", "magic", "elf", "proc", "engine", "addr", "interrupt", "budget"}, // elf, proc: maps of Linux, and where the names in them begin
-	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},                   // its memory is raw where it has no gaps
-	"vscan/engine/image/refused":         {"image", "magic", "vmware", "addr"},                                                // a state file is told by the package that reads it
-	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"},         // a program that has no segments is raw
+	"vscan/engine/image/kdump":           {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/flattened":       {"image", "input", "magic", "kdump", "core", "elf", "engine", "addr", "interrupt"}, // what is flattened is a kdump or a core
+	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},                  // its memory is raw where it has no gaps
+	"vscan/engine/image/windows":         {"image", "input", "magic", "engine", "addr"},
+	"vscan/engine/image/zdmp":            {"image", "input", "magic", "blocks", "windows", "raw", "addr", "budget", "interrupt"}, // crash dumps are in it
+	"vscan/engine/image/refused":         {"image", "magic", "addr"},
+	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
 	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
-	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "refused", "elf", "core", "proc"},
+	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "windows", "zdmp", "refused", "elf", "core", "proc", "kdump", "flattened"},
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr"},                                                         // for tests
 	"vscan/engine/image/layered":         {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
@@ -100,7 +105,10 @@ var dependencies = map[string][]string{
 	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
 	"modernc.org/sqlite":                 {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"modernc.org/sqlite/lib":             {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
-	"github.com/klauspost/compress/zstd": {"vscan/engine/sweep/state"},
+	"github.com/klauspost/compress/zstd": {"vscan/engine/sweep/state", "vscan/engine/image/kdump", "vscan/engine/image/imagetest"}, // imagetest: for tests
+	"github.com/klauspost/compress/zlib": {"vscan/engine/image/kdump"},
+	"github.com/klauspost/compress/s2":   {"vscan/engine/image/kdump", "vscan/engine/image/imagetest"},
+	"github.com/anchore/go-lzo":          {"vscan/engine/image/kdump"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},

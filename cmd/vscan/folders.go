@@ -49,6 +49,7 @@ var (
 	skipOutput  = skipped{one: "file that the output goes to", many: "files that the output goes to"}
 	skipUnknown = skipped{one: "file of no known format", many: "files of no known format"}
 	skipProgram = skipped{one: "program or library", many: "programs and libraries"}
+	skipBeside  = skipped{one: "file whose memory lies in another beside it", many: "files whose memory lies in others beside them"}
 	skipUnread  = skipped{one: "file of a format that is not read", many: "files of formats that are not read"}
 
 	skipResults  = skipped{one: "folder of results", many: "folders of results"}
@@ -173,6 +174,8 @@ func notSearched(path string, t *layered.Image, err error, raw bool) *skipped {
 		return nil
 	case unread.IsProgram():
 		return &skipProgram
+	case unread.Holds == image.HoldsBeside:
+		return &skipBeside
 	}
 	return &skipUnread
 }

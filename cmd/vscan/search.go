@@ -170,6 +170,7 @@ type searching struct {
 	one       func(ctx context.Context, n int, image imageArg) error // searches one image, the nth from 1
 	failed    string                                                 // what was last taken note of
 	errors    []error                                                // with -q: what is told only where there is no hit
+	parted    []partedImage                                          // of several files, that were searched
 	undecided []*search.Summary                                      // with -q, likewise: of images in which rules are not decided
 }
 
@@ -201,6 +202,7 @@ func (s *searching) all(ctx context.Context, args []imageArg) error {
 		return err
 	}
 	f.several = len(args) > 1 || f.recursive
+	f.image.Siblings = siblings(args)
 	s.rep = s.newReporter(f)
 	if left := f.leftOut(); len(left) > 0 {
 		s.Incomplete = true
@@ -312,6 +314,9 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 		return err
 	}
 	defer img.Close()
+	if s.searchedAs(img) {
+		return nil
+	}
 	if err := s.summaries.from(img); err != nil {
 		return err
 	}

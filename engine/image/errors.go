@@ -52,10 +52,6 @@ type UnsupportedError struct {
 	// LayerSpec.Raw.
 	Placeable, AsTheyAre bool
 
-	// Layers are parts of the file that are memory at their addresses, to be opened
-	// one by one instead of the whole, in this order; nil where that would not help.
-	Layers []LayerSpec
-
 	// Live says that a live process can be opened instead, with formats.OpenProcess: PID, or
 	// where that is 0 one whose number is not known here.
 	Live bool
@@ -79,6 +75,7 @@ const (
 	HoldsMemory   Holding = iota // memory: it is a dump, or a live process
 	HoldsProgram                 // a program, a library or an object file
 	HoldsAnything                // a dump or anything else, in a container
+	HoldsBeside                  // nothing that is searched: another file beside it, which is read, has the memory
 )
 
 // SpaceError says that an image has no addresses of the space that Options.Space

@@ -109,6 +109,11 @@ type Options struct {
 	Offset, Len uint64
 	Raw         bool
 
+	// With are files that may hold other parts of the image, where it is one of several
+	// files that do not lie beside one another. Those that are none are passed over:
+	// Image.Parts tells which were read.
+	With []string
+
 	// Budget is asked for the memory of what a file can have by the million, the segments
 	// of a core, before it is spent: the error is a *budget.Error. It stays taken, so that
 	// the caller gives a Share, and releases it with the image. Nil has no limit.
@@ -163,6 +168,10 @@ type Image struct {
 	// not among them.
 	Facts []Fact
 
+	// Parts are the paths of the files that hold the memory, where these are several, the one
+	// that was opened first in front; nil where it is one file.
+	Parts []string
+
 	// Modules are the files that were mapped, in the order of their addresses, as
 	// far as the image names them: those of NT_FILE in the core of a process, the
 	// program itself where that was opened at an address.
@@ -188,6 +197,7 @@ type Hint struct {
 	Format   FormatName   // Options.Format with which the same is read without the note
 	Space    AddressSpace // Options.Space in which what is not shown has addresses
 	WordSize int          // in bytes, that the memory may have: Image.AltWordSize
+	Parts    bool         // Options.With can name the files that hold what is missing
 }
 
 // Origin returns what the package of the image's format keeps for questions that

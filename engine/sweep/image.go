@@ -35,6 +35,7 @@ type Image struct {
 type Opening struct {
 	Over      []Text `json:"over,omitempty"` // layers, as layered.ParseLayer reads them
 	Under     []Text `json:"under,omitempty"`
+	With      []Text `json:"with,omitempty"` // files that may hold other parts of the image
 	Modules   bool   `json:"modules,omitempty"`
 	Sysroot   Text   `json:"sysroot,omitempty"`
 	Format    string `json:"format,omitempty"`
@@ -84,6 +85,9 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // found.
 func OpeningOf(o *layered.Options) Opening {
 	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident}
+	for _, path := range o.With {
+		out.With = append(out.With, Text(path))
+	}
 	for _, l := range o.Over {
 		out.Over = append(out.Over, Text(l.Text))
 	}
@@ -101,6 +105,9 @@ func (o *Opening) Options() (layered.Options, error) {
 	out := layered.Options{
 		Modules: o.Modules, Sysroot: string(o.Sysroot), Format: image.FormatName(o.Format), Space: image.AddressSpace(o.Space),
 		WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident,
+	}
+	for _, path := range o.With {
+		out.With = append(out.With, string(path))
 	}
 	if n := o.WordSize; n != 0 && n != 4 && n != 8 {
 		return out, fmt.Errorf("words of %d bytes: want 4 or 8", n)

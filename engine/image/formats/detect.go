@@ -5,19 +5,25 @@ import (
 
 	"vscan/engine/image/core"
 	"vscan/engine/image/elf"
+	"vscan/engine/image/flattened"
+	"vscan/engine/image/kdump"
 	"vscan/engine/image/lime"
 	"vscan/engine/image/macho"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/minidump"
 	"vscan/engine/image/refused"
+	"vscan/engine/image/vmware"
+	"vscan/engine/image/windows"
+	"vscan/engine/image/zdmp"
 )
 
 // table is what detection knows, asked in this order: dumps before what may
 // hold one, and magics at the start of a file before those further in. What is not
 // here is raw memory.
 var table = slices.Concat(
+	[]magic.Format{kdump.Format, flattened.Format},
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, core.Format, elf.Format, minidump.Format, macho.Format},
+	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, minidump.Format, macho.Format, vmware.Format, zdmp.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -125,7 +125,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: the entry is not complete", k.Name)
 		}
 	}
-	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "lime", "elf", "minidump", "macho"}) {
+	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "kdump", "flattened", "windows", "lime", "elf", "minidump", "macho", "vmware", "zdmp"}) {
 		t.Errorf("formats %q", got)
 	}
 }

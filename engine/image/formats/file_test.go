@@ -49,7 +49,7 @@ func TestOpenRaw(t *testing.T) {
 		`space "cr3:0x1000": page tables are not read`: {Space: "cr3:0x1000"},
 		`space "kernel": want virtual or physical`:     {Space: "kernel"},
 		`image format "gzip": want one of raw, `:       {Format: "gzip"},
-		`minidump, macho; space "x": want`:             {Format: "gzip", Space: "x"},
+		`vmware, zdmp; space "x": want`:                {Format: "gzip", Space: "x"},
 		`does not have the format "elf"`:               {Format: "elf"},
 		`does not have the format "lime"`:              {Format: "lime"},
 	} {

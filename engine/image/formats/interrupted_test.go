@@ -72,6 +72,20 @@ func openings(t *testing.T) []opening {
 	}
 	base := addr.Addr(0x400000)
 	prog := imagetest.NewModule(true, le, imagetest.SharedObject, "0123456789")
+	bitmap := imagetest.WinHeader{Wide: true, Kind: 5}.String()
+	odd := make([]uint64, 1<<17)
+	runs := make([][2]uint64, 1<<15)
+	for i := range odd {
+		odd[i] = uint64(2 * i)
+	}
+	for i := range runs {
+		runs[i] = [2]uint64{uint64(len(runs)-i) * 2, 1}
+	}
+	summary, _ := imagetest.WinBitmap(len(bitmap), "SDMP", 1<<18, odd...)
+	table, _ := imagetest.WinRanges(false, runs...)
+	inline := imagetest.VMState(imagetest.VMMagic, strings.Repeat(imagetest.VMTag("x", 1), 1<<13)+imagetest.VMBlock(true, "Memory", "m", 0)+imagetest.VMRegions())
+	zblocks := imagetest.Padded("ZDMP"+imagetest.Words(le, 4, 0x100)+imagetest.Words(le, 8, 1<<40)+imagetest.Words(le, 4, 4096)+imagetest.Words(le, 2, 1, 2), 4096) +
+		strings.Repeat("ZBLK"+imagetest.Words(le, 4, 1, 0x8cdc1683)+"x", many) // the CRC-32 of x
 	vm := open("m.vmem", imagetest.Zeros(1<<14), image.Options{})
 	imagetest.WriteFile(t, dir, "m.vmss", imagetest.VMState(imagetest.VMMagic, strings.Repeat(imagetest.VMTag("x", 1), 1<<13)+imagetest.VMRegions([3]uint64{0, 0, 4})))
 	corePath := imagetest.WriteFile(t, dir, "small.core", string(prog.Core("/bin/prog", 0x50000000, true)))
@@ -93,6 +107,10 @@ func openings(t *testing.T) []opening {
 		{"ELF program", open("prog", string(prog.File()), image.Options{Base: &base}), 2},
 		{"raw", open("raw", "no format", image.Options{}), 2},
 		{"VMware memory", vm, 10},
+		{"VMware memory in a state file", open("inline.vmsn", inline, image.Options{}), 10},
+		{"DumpIt, many blocks", open("many.zdmp", zblocks, image.Options{}), 5},
+		{"Windows crash dump, bitmap", open("bitmap.dmp", bitmap+summary, image.Options{}), 3},
+		{"Windows crash dump, table", open("table.dmp", imagetest.WinHeader{Wide: true, Kind: 9}.String()+table, image.Options{}), 5},
 		{"layer that the image places", func(ctx context.Context) error {
 			l, err := layer.Open(ctx, img, image.LayerSpec{Path: progPath, Unplaced: true}, image.Options{})
 			if err == nil {

@@ -70,6 +70,9 @@ func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, er
 		return nil, err
 	}
 	k := Recognize(head, tail)
+	if k == nil && o.Base == nil && vmware.IsMemory(f.Name()) && (o.Format == "" || o.Format == vmware.Format.Option) {
+		return vmware.Open(ctx, in, o)
+	}
 	switch {
 	case o.Format != "" && (k == nil || k.Option != o.Format):
 		is := "its first bytes are of no format that is known"
@@ -81,8 +84,6 @@ func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, er
 		return elf.Open(ctx, in, o)
 	case o.Format != "" && o.Base != nil:
 		return nil, &image.BaseError{Path: f.Name(), Format: o.Format}
-	case k == nil && o.Base == nil && vmware.IsMemory(f.Name()):
-		return vmware.Open(ctx, in, o)
 	case k == nil, o.Base != nil && k.Holds == image.HoldsProgram:
 		return raw.Open(ctx, in, o)
 	case k.Open == nil:

@@ -218,3 +218,46 @@ func TestSparseProgram(t *testing.T) {
 		}
 	}
 }
+
+// A bitmap that is a hole of gigabytes says of all of its pages that they were left out, and
+// bits behind the hole count.
+func TestSparseBitmap(t *testing.T) {
+	h := imagetest.WinHeader{Wide: true, Kind: 5}.String()
+	const last = 1 << 37 // a bit, in byte 2^34 of the bitmap
+	first := uint64(len(h)+0x38+last/8+1+4095) &^ 4095
+	summary := "SDMPDUMP" + imagetest.Zeros(0x18) + imagetest.Words(addr.Little, 8, first, 1, last+1)
+	img, err := openSparse(t, apparent, image.Options{}, piece{0, h + summary}, piece{int64(len(h) + 0x38 + last/8), "\x01"}, piece{int64(first), imagetest.WinPages(last)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(img.Mappings) != 2 || img.Mappings[1].Offset != first || img.Mappings[1].First != last*4096 || img.Missing != 0 || len(img.Notes) != 0 {
+		t.Errorf("%+v, %d missing, notes %q", img.Mappings, img.Missing, img.Notes)
+	}
+}
+
+// A table of pages that is a hole but for its first run ends behind that.
+func TestSparseTable(t *testing.T) {
+	h := imagetest.WinHeader{Wide: true, Kind: 9}.String()
+	const first = apparent - 4096
+	table := "\x40\x00\x00\x00RDMPDUMP" + imagetest.Zeros(4) + imagetest.Words(addr.Little, 8, first-0x2020, first, 0, 0, 7, 1)
+	img, err := openSparse(t, apparent, image.Options{}, piece{0, h + table}, piece{first / 2, imagetest.Words(addr.Little, 8, 9, 1)}, piece{first, imagetest.WinPages(7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	imagetest.CheckMappings(t, img, "0x7000..0x7fff present +0x3bfffff000 ram\n")
+	imagetest.CheckNotes(t, img)
+}
+
+// Memory in a state file that is a hole is that memory.
+func TestSparseState(t *testing.T) {
+	block := imagetest.VMBlock(true, "Memory", "", 0)
+	size := imagetest.Words(addr.Little, 8, 200<<30, 200<<30)
+	state := imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 1 << 20}, [3]uint64{2 << 20, 1 << 20, 49 << 20})+block[:8]+size+block[24:])
+	img, err := openSparse(t, apparent, image.Options{}, piece{0, state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(img.Mappings) != 2 || img.Mappings[1].First != 8<<30 || img.Missing != 0 || len(img.Notes) != 0 {
+		t.Errorf("%+v, %d missing, notes %q", img.Mappings, img.Missing, img.Notes)
+	}
+}

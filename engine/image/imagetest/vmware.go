@@ -30,13 +30,21 @@ func VMRegions(regions ...[3]uint64) string {
 
 // VMState returns a state file with a group before that of memory.
 func VMState(magic uint64, memory string) string {
-	group := func(name string, at, size int) string {
-		return Padded(name, 64) + Words(addr.Little, 8, uint64(at), uint64(size))
+	return VMGroups(magic, "cpu", VMTag("cpu:numVCPUs", 1), "memory", memory)
+}
+
+// VMGroups returns a state file with groups: a name, and the tags, of each.
+func VMGroups(magic uint64, groups ...string) string {
+	n := len(groups) / 2
+	at := 12 + 80*n
+	heads, bodies := "", ""
+	for i := range n {
+		body := groups[2*i+1] + "\x00\x00"
+		heads += Padded(groups[2*i], 64) + Words(addr.Little, 8, uint64(at), uint64(len(body)))
+		bodies += body
+		at += len(body)
 	}
-	cpu := VMTag("cpu:numVCPUs", 1) + "\x00\x00"
-	memory += "\x00\x00"
-	at := 12 + 2*80 // the header, and two groups
-	return Words(addr.Little, 4, magic, 8, 2) + group("cpu", at, len(cpu)) + group("memory", at+len(cpu), len(memory)) + cpu + memory
+	return Words(addr.Little, 4, magic, 8, uint64(n)) + heads + bodies
 }
 
 const VMMagic = 0xbed2bed2

@@ -47,7 +47,10 @@ func (h *holes) seek(off uint64, whence int) (uint64, error) {
 // ends: where its data do not end before, or it cannot be told, the size of the file.
 func (in Reader) Extent(off uint64) (end uint64, hole bool) {
 	h := in.holes
-	if h == nil || !h.told || off >= in.Size {
+	switch {
+	case in.extent != nil && off < in.Size:
+		return in.extent(off)
+	case h == nil || !h.told || off >= in.Size:
 		return in.Size, false
 	}
 	data, err := h.seek(off, seekData)
@@ -71,7 +74,7 @@ func (in Reader) Thin() bool { return in.holes != nil && in.holes.thin }
 
 // LastData returns where the last data of the file end that Extent tells of.
 func (in Reader) LastData() uint64 {
-	if in.holes == nil || !in.holes.told {
+	if in.extent == nil && (in.holes == nil || !in.holes.told) {
 		return in.Size
 	}
 	from := in.Size

@@ -31,6 +31,15 @@ type Reader struct {
 	Source engine.Source
 	Live   bool   // it is /proc/kcore, whose size no number of the system tells: its headers do
 	holes  *holes // nil: it has none that are known
+
+	extent func(off uint64) (end uint64, hole bool) // does what Extent does; nil: holes tell
+}
+
+// WithExtents returns the reader with a function that does what Extent does, of offsets below
+// Size: for a source that knows its holes without asking the system.
+func (in Reader) WithExtents(extent func(off uint64) (end uint64, hole bool)) Reader {
+	in.extent = extent
+	return in
 }
 
 // Path returns the path of the file, as it was opened.

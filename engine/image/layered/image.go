@@ -65,6 +65,10 @@ type Options struct {
 	// nothing can be found in it.
 	Empty bool
 
+	// With is as in image.Options. Of those that are no part of the image there is a note.
+	// Siblings are more such files, of which there is none.
+	With, Siblings []string
+
 	// These are as in image.Options.
 	Mmap image.Mmap
 
@@ -172,6 +176,11 @@ func (a Arg) Open(ctx context.Context, o Options) (*Image, error) {
 		return nil, err
 	}
 	t := &Image{Image: img, Arg: a.Text, opened: []io.Closer{img, taken{o.Budget}}, ResidentOnly: o.Resident}
+	for _, path := range o.With {
+		if !slices.Contains(img.Parts, path) {
+			t.LayerNotes = append(t.LayerNotes, fmt.Sprintf("%s is no part of it, and nothing is read from that file", path))
+		}
+	}
 	if err := t.lay(ctx, o); err != nil {
 		t.Close()
 		return nil, err

@@ -8,22 +8,12 @@ import (
 
 	"vscan/engine/image"
 	"vscan/engine/image/magic"
-	"vscan/engine/image/vmware"
 )
 
 // CrashDumps are formats of memory that are not read, as what handles crashes
 // writes them. One of them is text, which may begin as dumps of other formats do. The
 // comments name the source of a magic.
 var CrashDumps = []magic.Format{
-	// makedumpfile diskdump_mod.h; QEMU include/sysemu/dump.h.
-	{Name: "kdump", What: "a compressed kdump (makedumpfile or diskdump)", Match: magic.At(0, "KDUMP   ", "DISKDUMP"),
-		Advice: "it is not read yet: search it with crash or drgn, or take the dump as an ELF file (makedumpfile -E on /proc/vmcore, dump-guest-memory without a compression in QEMU)"},
-	// makedumpfile makedumpfile.h, MAKEDUMPFILE_SIGNATURE.
-	{Name: "makedumpfile flattened", What: "a flattened makedumpfile dump", Match: magic.At(0, "makedumpfile\x00\x00\x00\x00"),
-		Advice: "it is not read yet: unflatten it first (makedumpfile -R OUT < FILE); an ELF dump that comes out of it can be scanned, for a compressed kdump use crash or drgn"},
-	// PAGE and DUMP or DU64: Microsoft DUMP_HEADER.
-	{Name: "Windows crash dump", What: "a Windows crash dump", Match: magic.At(0, "PAGEDU64", "PAGEDUMP"),
-		Advice: "it is not read yet: open it with WinDbg, MemProcFS or Volatility 3"},
 	// Breakpad client/linux/microdump_writer: a log, not memory.
 	{Name: "microdump", What: "the text of a Breakpad microdump", Match: isMicrodump,
 		Advice: "it is a log with little memory in it: Breakpad's microdump_stackwalk reads it", RawHelps: magic.ScanText},
@@ -41,9 +31,6 @@ var Dumps = []magic.Format{
 	// Apple mach-o/loader.h: the magic of each class and byte order; cores are read.
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},
-	// VMware: open-vm-tools and crash vmware_vmss.h.
-	{Name: "VMware state", What: "a VMware state file (vmss, vmsn)", Match: vmware.IsState,
-		Advice: "it is not read yet: scan the .vmem file beside it, which holds the memory; where there is none, use Volatility 3"},
 	// VirtualBox SSM.cpp, SSMFILEHDR_MAGIC_BASE.
 	{Name: "VirtualBox saved state", What: "a VirtualBox saved state", Match: magic.At(0, "\x7fVirtualBox SavedState "),
 		Advice: "it is not read: resume the machine and dump its memory (VBoxManage debugvm NAME dumpvmcore --filename=OUT)"},
@@ -75,9 +62,6 @@ var Dumps = []magic.Format{
 	// HBGary FDPro; Volatility 2 plugins/addrspaces/hpak.py.
 	{Name: "HPAK", What: "an HPAK dump (FDPro)", Match: magic.At(0, "HPAK"),
 		Advice: "extract the memory first (Volatility 2, hpakextract)"},
-	// DumpIt's container round a crash dump; volatility3 layers/zdmp.py.
-	{Name: "DumpIt zdmp", What: "a compressed crash dump of DumpIt (zdmp)", Match: magic.At(0, "ZDMP"),
-		Advice: "uncompress it first (Z2Dmp FILE OUT.dmp, of the Comae toolkit)"},
 	// Apport problem_report.py: the memory is in a field, gzip in base64.
 	{Name: "Apport report", What: "an Apport crash report", Match: magic.Text("ProblemType: "),
 		Advice: "unpack it first (apport-unpack FILE OUT); the core dump is then OUT/CoreDump, that of a kernel OUT/VmCore"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
@@ -17,21 +18,7 @@ import (
 // vmPage is the size of a page in a state file, in bytes.
 const vmPage = 4096
 
-// spelled returns an error about a file with its layers, and what it gives as raw
-// memory, behind it.
-func spelled(err error) error {
-	var un *image.UnsupportedError
-	if !errors.As(err, &un) {
-		return err
-	}
-	text := un.Error() + ":"
-	for _, l := range un.Layers {
-		text += fmt.Sprintf(" %s@%v+%#x:%#x", l.Path, l.At, l.Offset, l.Len)
-	}
-	return errors.New(strings.TrimSuffix(text, ":") + "; " + un.RawHelps)
-}
-
-// Memory with gaps is refused, with the layers that are its regions.
+// Memory with gaps is placed as the state file beside it says.
 func TestVMEM(t *testing.T) {
 	gap := imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
 	const noTell = "only if the machine's memory has no gap"
@@ -39,26 +26,26 @@ func TestVMEM(t *testing.T) {
 	for name, c := range map[string]struct {
 		beside files
 		notes  []string
-		advice string // with the path as PATH; "": it is opened
+		want   string // mappings, without their name; "": the file's bytes, at 0
 	}{
 		"alone":               {nil, []string{noTell + "; no .vmss or .vmsn"}, ""},
 		"of another name":     {files{"h.vmss": imagetest.VMState(imagetest.VMMagic, gap), "g.vmem.vmss": "x", "g-1.vmsn": "x", "g": "x"}, []string{noTell}, ""},
-		"gaps":                {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, gap)}, nil, "name its regions instead: PATH@0x0+0x0:0x2000 PATH@0x100000000+0x2000:0x1000; read it as if there were no gaps"},
-		"a snapshot":          {files{"g.vmsn": imagetest.VMState(0xbed3bed3, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
-		"letters":             {files{"g.VmSs": imagetest.VMState(0xbad1bad1, gap)}, nil, " PATH@0x100000000+0x2000:0x1000"},
-		"both":                {files{"g.vmss": imagetest.VMState(0xbad2bad2, gap), "g.vmsn": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, " PATH@0x100000000+0x2000:0x1000"},
+		"gaps":                {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, gap)}, nil, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
+		"a snapshot":          {files{"g.vmsn": imagetest.VMState(0xbed3bed3, gap)}, nil, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
+		"letters":             {files{"g.VmSs": imagetest.VMState(0xbad1bad1, gap)}, nil, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
+		"both":                {files{"g.vmss": imagetest.VMState(0xbad2bad2, gap), "g.vmsn": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
 		"the other way round": {files{"g.vmsn": imagetest.VMState(imagetest.VMMagic, gap), "g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, []string{"contradict each other: g.vmss is followed, and not g.vmsn"}, ""},
 		"both the same":       {files{"g.vmsn": imagetest.VMState(0xbed3bed3, imagetest.VMRegions()), "g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, ""},
 		"no regions":          {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())}, nil, ""},
 		"one, as it lies":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 3}))}, nil, ""},
 		"two, as they lie":    {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 1}, [3]uint64{1, 1, 2}))}, nil, ""},
-		"one, moved":          {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0x80000, 0, 3}))}, nil, "name its regions instead: PATH@0x80000000+0x0:0x3000; "},
-		"beyond the file":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, nil, "use Volatility 3; read it as if there were no gaps"},
-		"behind a block":      {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
-		"of old":              {files{"g.vmss": imagetest.VMState(0xbed2bed0, imagetest.VMBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "PATH@0x0+0x0:0x2000"},
+		"one, moved":          {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0x80000, 0, 3}))}, nil, "0x80000000..0x80002fff present +0x0\n"},
+		"beyond the file":     {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 2}))}, []string{"truncated: the file ends at 0x3000, and g.vmss has memory from 0x100001000 to 0x100001fff"}, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n0x100001000..0x100001fff absent\n"},
+		"behind a block":      {files{"g.vmss": imagetest.VMState(imagetest.VMMagic, imagetest.VMBlock(true, "Memory", strings.Repeat("m", 5000), 70)+gap)}, nil, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
+		"of old":              {files{"g.vmss": imagetest.VMState(0xbed2bed0, imagetest.VMBlock(false, "Memory", "mmmm", 1)+gap)}, nil, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
 		"damaged":             {files{"g.vmss": "not a state"}, []string{"g.vmss: at file offset 0x0: the file ends after 11 of 12 bytes", noTell + "; the state file does not tell"}, ""},
 		"empty":               {files{"g.vmss": ""}, []string{"g.vmss is empty", noTell}, ""},
-		"damaged, and good":   {files{"g.vmss": "not a state file", "g.vmsn": imagetest.VMState(imagetest.VMMagic, gap)}, nil, "(g.vmsn says where)"},
+		"damaged, and good":   {files{"g.vmss": "not a state file", "g.vmsn": imagetest.VMState(imagetest.VMMagic, gap)}, []string{"g.vmss: at file offset 0x0: magic 0x20746f6e is of no"}, "0x0..0x1fff present +0x0\n0x100000000..0x100000fff present +0x2000\n"},
 		"magic":               {files{"g.vmss": imagetest.VMState(0xbed0bed0, gap)}, []string{"at file offset 0x0: magic 0xbed0bed0 is of no state file", noTell}, ""},
 		"groups":              {files{"g.vmss": imagetest.Words(addr.Little, 4, imagetest.VMMagic, 8, 1<<31)}, []string{"at file offset 0x8: 2147483648 groups", noTell}, ""},
 		"no memory":           {files{"g.vmss": strings.Replace(imagetest.VMState(imagetest.VMMagic, gap), "memory", "Memory", 1)}, []string{"no group of 2 is that of memory", noTell}, ""},
@@ -81,25 +68,29 @@ func TestVMEM(t *testing.T) {
 			for name, content := range c.beside {
 				write(name, content)
 			}
-			img, err := formats.Open(t.Context(), path, image.Options{})
-			if c.advice == "" {
+			for _, format := range []image.FormatName{"", "vmware"} {
+				img, err := formats.Open(t.Context(), path, image.Options{Format: format})
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer img.Close()
 				imagetest.CheckNotes(t, img, c.notes...)
-				imagetest.CheckMappings(t, img, "0x0..0x2fff present +0x0 g.VMEM\n")
-				return
+				want := c.want
+				if want == "" {
+					want = "0x0..0x2fff present +0x0\n"
+				}
+				imagetest.CheckMappings(t, img, strings.ReplaceAll(want, "\n", " g.VMEM\n"))
+				imagetest.CheckImage(t, img, 3*vmPage)
+				for _, m := range img.Mappings {
+					if m.NameOffset != uint64(m.First) || m.State == engine.Absent && m.Absence != engine.Missing {
+						t.Errorf("%+v", m)
+					}
+				}
+				img.Close()
 			}
-			var un *image.UnsupportedError
-			if !errors.As(err, &un) {
-				t.Fatalf("%v", err)
-			}
-			imagetest.CheckError(t, spelled(err), strings.ReplaceAll(c.advice, "PATH", path))
 			base := addr.Addr(0)
 			for _, o := range []image.Options{{Format: "raw"}, {Base: &base}} {
 				img, err := formats.Open(t.Context(), path, o)
-				if err != nil || len(img.Notes) != 0 {
+				if err != nil || len(img.Notes) != 0 || imagetest.Show(img.Mappings) != "0x0..0x2fff present +0x0 g.VMEM\n" {
 					t.Errorf("%+v, %v", img, err)
 					continue
 				}
@@ -107,6 +98,143 @@ func TestVMEM(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the state file says of regions that do not fit together is told, and of the machine.
+func TestVMEMOdd(t *testing.T) {
+	for name, c := range map[string]struct {
+		state string
+		want  string
+		notes []string
+	}{
+		"overlapping": {imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{1, 0, 2}, [3]uint64{2, 2, 1})), "0x1000..0x2fff present +0x0\n0x2000..0x2fff present +0x2000\n", []string{"region 0, 0x1000..0x2fff, and region 1, 0x2000..0x2fff, overlap"}},
+		"left over":   {imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{1, 0, 2})), "0x1000..0x2fff present +0x0\n", []string{"4096 bytes of the memory in the file are in no region that g.vmss speaks of"}},
+		"used twice":  {imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{1, 0, 3}, [3]uint64{9, 1, 1})), "0x1000..0x3fff present +0x0\n0x9000..0x9fff present +0x1000\n", nil},
+		"far away":    {imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions([3]uint64{1, 0, 3}, [3]uint64{9, 1 << 30, 1})), "0x1000..0x3fff present +0x0\n0x9000..0x9fff absent\n", []string{"truncated: the file ends at 0x3000, and g.vmss has memory from 0x9000 to 0x9fff"}},
+		"of 8 bytes":  {imagetest.VMState(imagetest.VMMagic, wideRegion(1<<40, 0, 3)), "0x10000000000000..0x10000000002fff present +0x0\n", nil},
+		"ARM64":       {imagetest.VMGroups(imagetest.VMMagic, "Checkpoint", imagetest.VMTag("Platform", 3), "memory", imagetest.VMRegions()), "0x80000000..0x80002fff present +0x0\n", nil},
+		"x86":         {imagetest.VMGroups(imagetest.VMMagic, "Checkpoint", imagetest.VMTag("Platform", 1), "memory", imagetest.VMRegions()), "0x0..0x2fff present +0x0\n", nil},
+	} {
+		img := openBeside(t, c.state, strings.Repeat("m", 3*vmPage))
+		imagetest.CheckMappings(t, img, strings.ReplaceAll(c.want, "\n", " g.vmem\n"))
+		imagetest.CheckNotes(t, img, c.notes...)
+		if img.Format != "VMware memory" || !img.OrderKnown || img.Order != addr.Little {
+			t.Errorf("%s: %+v", name, img)
+		}
+	}
+	for name, cpu := range map[string]string{
+		"values": imagetest.VMTag("cpu:numVCPUs", 2) + wideTag("CR64", 0x1ad007, 0, 3) + wideTag("CR64", 0x20000, 0, 4) + wideTag("CR64", 0x99, 1, 3),
+		"block":  imagetest.VMTag("cpu:numVCPUs", 2) + strings.Replace(imagetest.VMBlock(true, "CR64", imagetest.Words(addr.Little, 8, 1, 0, 0, 0x1ad007, 0x20000, 0, 0, 0, 0), 0), "\x3f", "\x7f", 1)[:6] + imagetest.Zeros(4) + imagetest.VMBlock(true, "CR64", imagetest.Words(addr.Little, 8, 1, 0, 0, 0x1ad007, 0x20000, 0, 0, 0, 0), 0)[6:],
+	} {
+		img := openBeside(t, imagetest.VMGroups(imagetest.VMMagic, "cpu", cpu, "Checkpoint", imagetest.VMTag("memSize", 4096), "memory", imagetest.VMRegions()), "memory")
+		if got := fmt.Sprint(img.Facts); got != "[{processors 2} {memory 4096 MiB} {dtb 0x1ad000}]" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	img := openBeside(t, imagetest.VMGroups(imagetest.VMMagic, "cpu", wideTag("CR64", 0x1ad038, 0, 3)+"damage", "memory", imagetest.VMRegions()), "memory")
+	if got := fmt.Sprint(img.Facts); got != "[{dtb 0x1ad020}]" { // PAE may be
+		t.Error(got)
+	}
+}
+
+// openBeside opens a .vmem file with a state file beside it.
+func openBeside(t *testing.T, state, memory string) *image.Image {
+	t.Helper()
+	dir := t.TempDir()
+	imagetest.WriteFile(t, dir, "g.vmss", state)
+	img, err := formats.Open(t.Context(), imagetest.WriteFile(t, dir, "g.vmem", memory), image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { img.Close() })
+	return img
+}
+
+// wideTag returns a tag with a value of 8 bytes.
+func wideTag(name string, value uint64, index ...uint64) string {
+	tag := imagetest.VMTag(name, 0, index...)
+	return string([]byte{tag[0] + 4}) + tag[1:len(tag)-4] + imagetest.Words(addr.Little, 8, value)
+}
+
+// wideRegion returns the tags of one region, as numbers of 8 bytes.
+func wideRegion(ppn, page, size uint64) string {
+	return imagetest.VMTag("regionsCount", 1) + wideTag("regionPPN", ppn, 0) + wideTag("regionPageNum", page, 0) + wideTag("regionSize", size, 0)
+}
+
+// A state file that has the memory inside is that memory.
+func TestInline(t *testing.T) {
+	pages := strings.Repeat("a", vmPage) + strings.Repeat("b", vmPage) + strings.Repeat("c", vmPage)
+	gap := imagetest.VMRegions([3]uint64{0, 0, 2}, [3]uint64{0x100000, 2, 1})
+	indexed := func(wide bool, padding int) string { // with the indices that VMware gives it
+		b := imagetest.VMBlock(wide, "Memory", pages, padding)
+		return string([]byte{63 | 2<<6}) + b[1:8] + imagetest.Zeros(8) + b[8:]
+	}
+	flat := "0x0..0x2fff present +AT\n"
+	apart := "0x0..0x1fff present +AT\n0x100000000..0x100000fff present +BT\n"
+	for name, c := range map[string]struct {
+		state   string
+		cut     int // bytes that the file lacks at its end
+		want    string
+		missing uint64
+	}{
+		"flat":              {imagetest.VMState(0xbed3bed3, imagetest.VMRegions()+imagetest.VMBlock(true, "Memory", pages, 70)), 0, flat, 0},
+		"not counted":       {imagetest.VMState(0xbed2bed2, indexed(true, 0)), 0, flat, 0},
+		"of old":            {imagetest.VMState(0xbed2bed0, indexed(false, 3)+imagetest.VMRegions()), 0, flat, 0},
+		"regions":           {imagetest.VMState(0xbad1bad1, gap+indexed(true, 1)), 0, apart, 0},
+		"regions behind it": {imagetest.VMState(0xbed2bed0, indexed(false, 1)+gap), 0, apart, 0},
+		"cut":               {imagetest.VMState(0xbed2bed2, imagetest.VMRegions()+indexed(true, 1)), vmPage + 2, "0x0..0x1fff present +AT\n0x2000..0x2fff absent\n", vmPage},
+		"cut before those":  {imagetest.VMState(0xbed2bed2, indexed(true, 1)+gap), vmPage + len(gap) + 2, "0x0..0x1fff present +AT\n0x2000..0x2fff absent\n", vmPage},
+		"cut, regions":      {imagetest.VMState(0xbed2bed2, gap+indexed(true, 1)), vmPage + 3, "0x0..0x1ffe present +AT\n0x1fff..0x1fff absent\n0x100000000..0x100000fff absent\n", vmPage + 1},
+	} {
+		path := imagetest.TempFile(t, "g.vmsn", c.state[:len(c.state)-c.cut])
+		img, err := formats.Open(t.Context(), path, image.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		at := strings.Index(c.state, pages[:64])
+		want := strings.NewReplacer("AT", fmt.Sprintf("%#x", at), "BT", fmt.Sprintf("%#x", at+2*vmPage), "\n", " g.vmsn\n").Replace(c.want)
+		imagetest.CheckMappings(t, img, want)
+		if img.Missing != c.missing || (len(img.Notes) > 0) != (c.missing > 0) || img.Space != image.Physical || img.Format != "VMware memory" {
+			t.Errorf("%s: %d missing, notes %q", name, img.Missing, img.Notes)
+		}
+		if unknown := strings.Contains(fmt.Sprint(img.Notes), "it is taken for memory without"); unknown != (name == "cut before those") {
+			t.Errorf("%s: notes %q", name, img.Notes)
+		}
+		imagetest.CheckImage(t, img, uint64(len(c.state)))
+		img.Close()
+	}
+}
+
+// A state file without memory is refused with the name of what has it.
+func TestStateAlone(t *testing.T) {
+	plain := imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions())
+	packed := strings.Replace(imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions()+imagetest.VMBlock(true, "Memory", "mmmm", 1)), "\x3f\x06Memory", "\x3e\x06Memory", 1)
+	for name, c := range map[string]struct {
+		state, beside, want string
+		holds               image.Holding
+	}{
+		"beside":             {plain, "g h.vmem", "without the memory of its machine: scan 'g h.vmem' beside it, which has the memory", image.HoldsBeside},
+		"other name":         {plain, "h.vmem", "it is not read: scan the .vmem file of its name, which has the memory and does not lie beside it", image.HoldsMemory},
+		"damaged":            {plain[:100], "h.vmem", "that is damaged (", image.HoldsMemory},
+		"damaged, beside":    {plain[:100], "g h.VMEM", "scan 'g h.VMEM' beside it", image.HoldsBeside},
+		"compressed":         {packed, "", "whose memory is compressed: it is not read: resume the machine", image.HoldsMemory},
+		"compressed, beside": {packed, "g h.vmem", "scan 'g h.vmem' beside it", image.HoldsBeside},
+	} {
+		dir := t.TempDir()
+		if c.beside != "" {
+			imagetest.WriteFile(t, dir, c.beside, "m")
+		}
+		_, err := formats.Open(t.Context(), imagetest.WriteFile(t, dir, "g h.vmss", c.state), image.Options{})
+		var un *image.UnsupportedError
+		if !errors.As(err, &un) || un.Holds != c.holds || un.Format != "VMware state" {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		imagetest.CheckError(t, err, c.want)
+	}
+	_, err := formats.Open(t.Context(), imagetest.TempFile(t, "g.vmsn", plain), image.Options{Space: image.Virtual})
+	imagetest.CheckError(t, err, "physical addresses only")
 }
 
 // The state file is found behind a link too, whatever that is called, but one
@@ -128,8 +256,12 @@ func TestVMEMLink(t *testing.T) {
 	}
 	for _, name := range []string{"h.vmem", "i.vmem"} {
 		link := filepath.Join(other, name)
-		_, err := formats.Open(t.Context(), link, image.Options{})
-		imagetest.CheckError(t, spelled(err), link+"@0x0+0x0:0x2000"+" "+link+"@0x100000000+0x2000:0x1000")
+		img, err := formats.Open(t.Context(), link, image.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		imagetest.CheckMappings(t, img, strings.ReplaceAll("0x0..0x1fff present +0x0 N\n0x100000000..0x100000fff present +0x2000 N\n", "N", name))
+		img.Close()
 	}
 	write(filepath.Join(other, "h.vmss"), imagetest.VMState(imagetest.VMMagic, imagetest.VMRegions()))
 	img, err := formats.Open(t.Context(), filepath.Join(other, "h.vmem"), image.Options{})
@@ -181,9 +313,30 @@ func TestVMEMTruncated(t *testing.T) {
 	}
 }
 
-// What another program wrote.
+// What another program wrote holds what the raw image has, at other addresses.
 func TestVMwareSample(t *testing.T) {
-	path := imagetest.MadeSample(t, "s.vmem")
-	_, err := formats.Open(t.Context(), path, image.Options{})
-	imagetest.CheckError(t, spelled(err), path+"@0x0+0x0:0xa000 "+path+"@0x100000000+0xa000:0xe000")
+	raw, err := os.ReadFile(imagetest.MadeSample(t, "s.raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]addr.Addr{"s.vmem": {0, 0x100000000}, "s-inline.vmsn": {0}} {
+		img, err := formats.Open(t.Context(), imagetest.MadeSample(t, name), image.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for i, m := range img.Mappings {
+			b, err := m.Source.View(make([]byte, m.Size()), m.Offset, int(m.Size()))
+			if err != nil || i >= len(want) || m.First != want[i] {
+				t.Errorf("%s: %v, %v", name, m.Range, err)
+			}
+			got = append(got, b...)
+		}
+		if string(got) != string(raw) || len(img.Mappings) != len(want) || img.Missing != 0 || len(img.Notes) != 0 || fmt.Sprint(img.Facts) != "[{processors 1} {dtb 0x1000}]" {
+			t.Errorf("%s: %d bytes, %d missing, notes %q, facts %v", name, len(got), img.Missing, img.Notes, img.Facts)
+		}
+		img.Close()
+	}
+	_, err = formats.Open(t.Context(), imagetest.MadeSample(t, "s.vmss"), image.Options{})
+	imagetest.CheckError(t, err, "scan s.vmem beside it")
 }

@@ -75,8 +75,6 @@ func factAdvice(what patterns.Fact) string {
 // form of arguments.
 func insteadAdvice(e *image.UnsupportedError) string {
 	switch {
-	case e.Layers != nil:
-		return ": " + layerArgs(e.Layers)
 	case e.PID != 0:
 		return fmt.Sprintf(": pid:%d", e.PID)
 	case e.Live:
@@ -89,16 +87,10 @@ func insteadAdvice(e *image.UnsupportedError) string {
 	return ""
 }
 
-// rawAdvice returns what opening the file as raw memory would give. It begins with a
-// semicolon behind arguments, where "or" would read as if it belonged to the last of
-// them.
+// rawAdvice returns what opening the file as raw memory would give.
 func rawAdvice(e *image.UnsupportedError) string {
-	verb, what, _ := strings.Cut(e.RawHelps, " ")
-	switch {
-	case e.RawHelps == "":
+	if e.RawHelps == "" {
 		return ""
-	case e.Layers != nil:
-		return "; --image-format raw " + verb + "s " + what
 	}
 	return ", or " + e.RawHelps + " with --image-format raw"
 }
@@ -122,15 +114,6 @@ func spaceAdvice(e *image.SpaceError) string {
 	return ": " + strings.Join(ways, ", or ")
 }
 
-// layerArgs returns arguments that lay parts of a file, the first part as the image.
-func layerArgs(layers []image.LayerSpec) string {
-	var args []string
-	for _, l := range layers {
-		args = append(args, operand(fmt.Sprintf("%s@%v+%#x:%#x", l.Path, l.At, l.Offset, l.Len)))
-	}
-	return strings.Join(args, " --map ")
-}
-
 // operand returns an argument as it is written in a shell, such that the command does
 // not take one that begins with - for a flag.
 func operand(arg string) string {
@@ -152,6 +135,8 @@ func hintsOf(img *image.Image, note int) string {
 			b.WriteString(": see --space " + string(h.Space))
 		case h.WordSize != 0:
 			fmt.Fprintf(&b, ": --word %d", h.WordSize)
+		case h.Parts:
+			b.WriteString(": --with FILE names a part that lies elsewhere")
 		}
 	}
 	return b.String()

@@ -35,6 +35,7 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	fs.Var((*layerList)(&f.Under), "under", "lay `FILE[@ADDR[+OFFSET[:LEN]]]`, as --map has it, below everything: it shows through holes and bytes that were not saved; repeatable")
 	fs.BoolVar(&f.Modules, "modules", false, "lay all files that a core names below everything, from their paths; those that are not the ones that were mapped are left out")
 	fs.StringVar(&f.Sysroot, "sysroot", "", "as --modules, with the files of that machine below the folder `DIR`")
+	fs.StringArrayVar(&f.With, "with", nil, "`FILE` that holds another part of an image of several files (a split kdump) and does not lie beside it; repeatable")
 	ChoiceVar(cmd, (*string)(&f.Format), "image-format", "", "read the image as `NAME`: "+wording.OrList(formatNames())+" (default what it is recognised as)", formatNames()...)
 	fs.StringVar((*string)(&f.Space), "space", "", "address `SPACE` of a machine dump, virtual or physical (default virtual where the image has it)")
 	ChoiceVar(cmd, &f.Word, "word", "", "word size of `N` bytes, 4 or 8, where the image does not say", "4", "8")

@@ -1,0 +1,150 @@
+// Package kdump reads the compressed dumps of Linux machines that makedumpfile, QEMU and
+// diskdump write. It is for the engine and may change.
+//
+// A dump is blocks of the size of a page: a header, a sub header, bitmaps that say which pages
+// are memory and which of them the dump holds, a descriptor for each page that it holds, and the
+// pages, packed one by one. Pages that consist of zeros share one. Addresses are physical.
+// Sources: makedumpfile IMPLEMENTATION and diskdump_mod.h; QEMU include/sysemu/dump.h and
+// dump/dump.c; crash diskdump.c; libkdumpfile diskdump.c.
+//
+//	header.go   the header, of all versions, word sizes and byte orders
+//	part.go     the descriptors and pages of a file
+//	unpack.go   how a page is unpacked
+//	layout.go   which pages there are, by the bitmaps
+//	split.go    the other files of a dump that was split
+//	facts.go    what else the file tells
+package kdump
+
+import (
+	"context"
+	"fmt"
+
+	"vscan/engine/image"
+	"vscan/engine/image/blocks"
+	"vscan/engine/image/input"
+	"vscan/engine/image/magic"
+)
+
+// Format is the format's line in the table of detection.
+var Format = magic.Format{Name: "kdump", What: "a compressed kdump (makedumpfile or diskdump)", Match: isDump, Option: "kdump",
+	Open: func(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
+		return Open(ctx, in, o, nil)
+	}}
+
+// Open reads a dump into an image. gone, where it is not nil, tells whether bytes that the
+// file should have from an offset on are lost, though they lie in front of its end.
+func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n uint64) bool) (*image.Draft, error) {
+	if o.Space == image.Virtual {
+		return nil, &image.SpaceError{Path: in.Path(), Want: o.Space, Have: []image.AddressSpace{image.Physical}, Why: "a kdump has physical addresses only"}
+	}
+	h, err := readHeader(in)
+	if err != nil {
+		return nil, err
+	}
+	img := &image.Draft{Image: image.Image{Path: in.Path(), Format: "kdump", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}, Order: h.order, OrderKnown: true, WordSize: 8}}
+	if !h.wide {
+		img.WordSize = 4
+	}
+	d := &dump{ctx: ctx, o: o, img: img, header: h, in: in}
+	d.parts = []*part{newPart(in, h, gone)}
+	if err := d.open(); err != nil {
+		d.closeParts()
+		return nil, image.Interrupted(err, in.Path(), "reading the bitmaps and the descriptors of pages")
+	}
+	d.ownParts()
+	return img, nil
+}
+
+// dump is a dump while it is read.
+type dump struct {
+	*header
+	ctx   context.Context // of the opening
+	o     image.Options
+	img   *image.Draft
+	in    input.Reader
+	parts []*part // by their first page
+
+	files  []*input.File // that were opened besides
+	opened []string      // the paths of all parts, the one that was opened first in front
+}
+
+// newPart returns a file of a dump, of which no page is known.
+func newPart(in input.Reader, h *header, gone func(at, n uint64) bool) *part {
+	p := &part{header: h, in: in, end: h.maxPages(), gone: gone}
+	if h.split {
+		p.first, p.end = h.first, min(h.end, p.end)
+	}
+	return p
+}
+
+// open reads bitmaps and descriptors and makes the mappings.
+func (d *dump) open() error {
+	if d.split {
+		if err := d.findParts(); err != nil {
+			return err
+		}
+	}
+	if err := d.countPages(); err != nil {
+		return err
+	}
+	l := &laying{img: d.img, budget: d.o.Budget, head: d.header, parts: d.parts}
+	for _, p := range d.parts {
+		p.source = blocks.New(p.in, p.count*p.block, int(p.block), p)
+		if err := p.readDescriptors(d.ctx, d.o, d.img); err != nil {
+			return err
+		}
+		l.fileSize = input.AddSat(l.fileSize, p.in.Size)
+	}
+	if err := pageRuns(d.ctx, d.in, d.header, l.lay); err != nil {
+		return err
+	}
+	if end := input.AddSat(d.bitmapAt(), input.MulSat(d.bitmap, d.block)); end > d.in.Size {
+		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
+		d.img.Lose(1)
+	}
+	l.noteNowhere()
+	if d.status&statusIncomplete != 0 {
+		d.img.Note("the dump says that it is incomplete (status bit 0x8): makedumpfile ran out of space; pages that were not written are missing")
+		if d.img.Missing == 0 {
+			d.img.Lose(1)
+		}
+	}
+	d.describe(l)
+	return nil
+}
+
+// statusIncomplete says that the writer ran out of space.
+const statusIncomplete = 0x8
+
+// countPages counts the pages that each part holds by the bitmaps.
+func (d *dump) countPages() error {
+	return pageRuns(d.ctx, d.in, d.header, func(state pageState, page, n uint64) error {
+		if state != pagePresent {
+			return nil
+		}
+		for _, p := range d.parts {
+			if first, end := max(page, p.first), min(page+n, p.end); first < end {
+				p.count += end - first
+			}
+		}
+		return nil
+	})
+}
+
+// describe fills in what the image says of itself.
+func (d *dump) describe(l *laying) {
+	bits := 32
+	if d.wide {
+		bits = 64
+	}
+	excluded := ""
+	if l.excluded > 0 {
+		excluded = fmt.Sprintf(", %d left out", l.excluded)
+	}
+	machine := ""
+	if d.machine != "" {
+		machine = " " + d.machine
+	}
+	d.img.Detail = fmt.Sprintf("%d-bit %s-endian%s, version %d, %s of %d bytes%s, %s", bits, d.order, machine, d.version, input.Plural(int(l.held), "page"), d.block, excluded, d.compression())
+	d.tellFacts()
+}

@@ -37,6 +37,7 @@ const bitmapStep = 64 << 10
 func pageRuns(ctx context.Context, in input.Reader, h *header, f func(state pageState, page, n uint64) error) error {
 	r := runs{in: in, header: h, size: h.bitmapSize(), yield: f}
 	r.size = min(r.size, (h.maxPages()+7)/8)
+	r.a, r.b = make([]byte, min(bitmapStep, r.size)), make([]byte, min(bitmapStep, r.size))
 	watch := interrupt.New(ctx)
 	for off := uint64(0); off < r.size; {
 		if err := watch.Step(1 << 10); err != nil {
@@ -67,7 +68,7 @@ type runs struct {
 	state pageState // of the run in hand
 	page  uint64    // its first page
 	n     uint64
-	a, b  [bitmapStep]byte
+	a, b  []byte // pieces of the bitmaps
 }
 
 // step looks at the bits from byte off on, and returns where the next step begins.

@@ -7,7 +7,7 @@ FUZZTIME  ?= 30000x
 SOAK      ?= 1h
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has goroutines of its own, the tests there in which they meet, and what is used by several.
-CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/graph ./cmd/vscan/internal/...
+CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/image/blocks ./engine/graph ./cmd/vscan/internal/...
 MEETING    = Cancel|Interrupt|Concurr|Worker|Stream|Shard|Pace|Changed|Begin|Compiled|Loss|Cache|Stitch|Ways|LetsGo|GoesAhead|Rests|Choose|Budget
 SHARED     = ./engine/segtree ./engine/image/... ./engine/sweep/... ./patterns/automaton ./cmd/vscan
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ import (
 
 	"vscan/cmd/internal/parquetfile"
 	"vscan/cmd/vscan/internal/companion"
+	"vscan/engine/image/imagetest"
 	"vscan/engine/simd"
 	"vscan/internal/wording"
 )
@@ -74,6 +76,22 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		b, err := makeCore(ts.ReadFile(args[1]))
 		ts.Check(err)
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+	},
+
+	// kdump FILE FIRST END makes the part of a split kdump that has the pages from FIRST on, below
+	// END, of pages 1 to 9. Each begins with the text PAGE.
+	"kdump": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 3, "kdump FILE FIRST END")
+		first, err := strconv.ParseUint(args[1], 0, 64)
+		ts.Check(err)
+		end, err := strconv.ParseUint(args[2], 0, 64)
+		ts.Check(err)
+		k := imagetest.Kdump{Version: 6, Machine: "x86_64", How: "zstd", Split: [2]uint64{first, end}, Pages: map[uint64]string{}}
+		for p := uint64(1); p < 10; p++ {
+			k.Pages[p] = imagetest.Padded("PAGE", 4096)
+		}
+		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o777))
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), k.Build(), 0o666))
 	},
 
 	// truncate FILE SIZE cuts a file to so many bytes, or makes a sparse one; -N cuts

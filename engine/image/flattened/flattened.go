@@ -45,6 +45,9 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	if err != nil {
 		return nil, image.Interrupted(err, in.Path(), "reading the blocks of a flattened dump")
 	}
+	if x.Size() == 0 {
+		return nil, x.headless()
+	}
 	inner := x.reader()
 	head, _, err := magic.Ends(inner)
 	if err != nil {
@@ -57,7 +60,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	case elf.IsCore(head):
 		img, err = core.Open(ctx, inner, o)
 	case !x.ended:
-		return nil, fmt.Errorf("%s: a flattened dump that is cut or damaged before the header of the dump in it: %s", in.Path(), x.why)
+		return nil, x.headless()
 	default:
 		return nil, fmt.Errorf("%s: the dump that is flattened there is neither a kdump nor an ELF core: its first bytes are %q", in.Path(), head[:min(len(head), 8)])
 	}
@@ -75,6 +78,14 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	return img, nil
 }
 
+// headless returns the error of a file without the header of the dump in it.
+func (x *overlay) headless() error {
+	if x.ended {
+		return fmt.Errorf("%s: a flattened dump without a block: it holds nothing", x.Name())
+	}
+	return fmt.Errorf("%s: a flattened dump that is cut or damaged before the header of the dump in it: %s", x.Name(), x.why)
+}
+
 // A block takes so much memory while the index is made of it.
 const (
 	extentBytes  = 24
@@ -88,6 +99,7 @@ func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay,
 	x := &overlay{file: in}
 	watch := interrupt.New(ctx)
 	var all []extent
+	room := 0 // for how many of them the budget was asked
 	b := make([]byte, blockSize)
 	for at := uint64(headerSize); ; {
 		if err := watch.Step(16); err != nil {
@@ -111,7 +123,15 @@ func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay,
 			x.cut("the header of block %d at file offset %#x is damaged: %#x bytes at offset %#x cannot be; what follows is not read", x.blocks, at, size, off)
 			break
 		}
-		if len(all)%blocksAtOnce == 0 {
+		if off == 0 && size == 0 { // perhaps a hole of the file, with many more of them
+			x.cut("the header of block %d at file offset %#x is zeros: what follows is not read", x.blocks, at)
+			break
+		}
+		if err := x.tooSmall(at); err != nil {
+			return nil, err
+		}
+		if len(all) >= room {
+			room += blocksAtOnce
 			if err := o.Budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
 				return nil, fmt.Errorf("%s: block %d at file offset %#x: %w", in.Path(), x.blocks, at, err)
 			}
@@ -131,6 +151,25 @@ func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay,
 	var err error
 	x.extents, err = disjoint(ctx, all)
 	return x, err
+}
+
+// Blocks take some memory each, so many that are smaller than that would take more than the file
+// has. What writes such files writes blocks of some KiB.
+const (
+	fewBlocks  = 1 << 18 // blocks that may be as small as they like
+	leastBytes = 256     // bytes that more blocks have on average
+)
+
+// tooSmall refuses a file whose blocks up to a file offset are too many and too small.
+func (x *overlay) tooSmall(at uint64) error {
+	n := uint64(x.blocks)
+	if n <= fewBlocks || at/n >= leastBytes {
+		return nil
+	}
+	return &image.UnsupportedError{
+		Path: x.Name(), Format: "makedumpfile flattened", What: fmt.Sprintf("a flattened dump in %d blocks of %d bytes on average up to file offset %#x", n, at/n, at),
+		Advice: "unflatten it first (makedumpfile -R), for so many pieces take more memory than the file has", RawHelps: magic.ScanBytes,
+	}
 }
 
 // cut notes why the blocks are not all there.

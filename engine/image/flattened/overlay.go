@@ -139,6 +139,14 @@ func (x *overlay) Size() uint64 {
 	return x.extents[len(x.extents)-1].end()
 }
 
+// OnDisk returns how many bytes the file takes on disk, and whether that is known.
+func (x *overlay) OnDisk() (uint64, bool) {
+	if f, ok := x.file.Source.(interface{ OnDisk() (uint64, bool) }); ok {
+		return f.OnDisk()
+	}
+	return x.file.Size, true
+}
+
 // find returns the index of the extent that holds off, or of the next one.
 func (x *overlay) find(off uint64) int {
 	return sort.Search(len(x.extents), func(i int) bool { return x.extents[i].end() > off })

@@ -84,16 +84,18 @@ func (d *dump) open() error {
 			return err
 		}
 	}
-	if err := d.countPages(); err != nil {
+	l := &laying{img: d.img, budget: d.o.Budget, head: d.header, parts: d.parts}
+	for _, p := range d.parts {
+		l.onDisk = input.AddSat(l.onDisk, onDisk(p.in))
+	}
+	if err := d.countPages(l); err != nil {
 		return err
 	}
-	l := &laying{img: d.img, budget: d.o.Budget, head: d.header, parts: d.parts}
 	for _, p := range d.parts {
 		p.source = blocks.New(p.in, p.count*p.block, int(p.block), p)
 		if err := p.readDescriptors(d.ctx, d.o, d.img); err != nil {
 			return err
 		}
-		l.fileSize = input.AddSat(l.fileSize, p.in.Size)
 	}
 	if err := pageRuns(d.ctx, d.in, d.header, l.lay); err != nil {
 		return err
@@ -117,8 +119,14 @@ func (d *dump) open() error {
 const statusIncomplete = 0x8
 
 // countPages counts the pages that each part holds by the bitmaps.
-func (d *dump) countPages() error {
+func (d *dump) countPages(l *laying) error {
+	count := uint64(0)
 	return pageRuns(d.ctx, d.in, d.header, func(state pageState, page, n uint64) error {
+		if count++; count >= fewMappings {
+			if err := l.tooMany(count); err != nil {
+				return err
+			}
+		}
 		if state != pagePresent {
 			return nil
 		}

@@ -37,6 +37,7 @@ const bitmapStep = 64 << 10
 func pageRuns(ctx context.Context, in input.Reader, h *header, f func(state pageState, page, n uint64) error) error {
 	r := runs{in: in, header: h, size: h.bitmapSize(), yield: f}
 	r.size = min(r.size, (h.maxPages()+7)/8)
+	r.a, r.b = make([]byte, min(bitmapStep, r.size)), make([]byte, min(bitmapStep, r.size))
 	watch := interrupt.New(ctx)
 	for off := uint64(0); off < r.size; {
 		if err := watch.Step(1 << 10); err != nil {
@@ -67,7 +68,7 @@ type runs struct {
 	state pageState // of the run in hand
 	page  uint64    // its first page
 	n     uint64
-	a, b  [bitmapStep]byte
+	a, b  []byte // pieces of the bitmaps
 }
 
 // step looks at the bits from byte off on, and returns where the next step begins.
@@ -196,12 +197,12 @@ const (
 
 // laying makes the mappings of a dump.
 type laying struct {
-	img      *image.Draft
-	budget   *budget.Budget
-	head     *header
-	parts    []*part // by their first page
-	fileSize uint64  // of all parts
-	room     int     // for how many mappings the budget was asked
+	img    *image.Draft
+	budget *budget.Budget
+	head   *header
+	parts  []*part // by their first page
+	onDisk uint64  // bytes that all parts take
+	room   int     // for how many mappings the budget was asked
 
 	held, excluded uint64 // pages
 	nowhere        uint64 // pages that no part has
@@ -273,11 +274,8 @@ func (l *laying) lose(pages uint64) { l.img.Lose(input.MulSat(pages, l.head.bloc
 // add adds a mapping of n pages.
 func (l *laying) add(page, n uint64, m engine.Mapping) error {
 	count := len(l.img.Mappings)
-	if count >= fewMappings && l.fileSize/uint64(count) < leastFilePerRun {
-		return &image.UnsupportedError{
-			Path: l.img.Path, Format: "kdump", What: fmt.Sprintf("a kdump whose bitmaps have more than %d runs of pages, in a file of %d bytes", count, l.fileSize),
-			Advice: "make a dump that holds more of the memory, for so many runs take more memory than the file has", RawHelps: "scan its bytes as they are",
-		}
+	if err := l.tooMany(uint64(count)); err != nil {
+		return err
 	}
 	if count >= l.room {
 		if err := l.budget.Take(mappingsAtOnce*mappingBytes, "the runs of pages of the image"); err != nil {
@@ -289,6 +287,28 @@ func (l *laying) add(page, n uint64, m engine.Mapping) error {
 	m.Name, m.NameOffset = memoryName, uint64(m.First)
 	l.img.Mappings = append(l.img.Mappings, m)
 	return nil
+}
+
+// tooMany refuses a dump that has so many runs of pages that they would take more memory than its
+// files take on disk.
+func (l *laying) tooMany(runs uint64) error {
+	if runs < fewMappings || l.onDisk/runs >= leastFilePerRun {
+		return nil
+	}
+	return &image.UnsupportedError{
+		Path: l.img.Path, Format: "kdump", What: fmt.Sprintf("a kdump with more than %d runs of pages, in files that take %d bytes on disk", runs, l.onDisk),
+		Advice: "make a dump that holds more of the memory, for so many runs take more memory than the file has", RawHelps: "scan its bytes as they are",
+	}
+}
+
+// onDisk returns how many bytes a file takes on disk, or its size where that is not known.
+func onDisk(in input.Reader) uint64 {
+	if f, ok := in.Source.(interface{ OnDisk() (uint64, bool) }); ok {
+		if n, known := f.OnDisk(); known {
+			return min(n, in.Size)
+		}
+	}
+	return in.Size
 }
 
 // memoryName is what all mappings of a dump are called.

@@ -42,11 +42,25 @@ type part struct {
 // pageSet is a set of pages, by the numbers of their descriptors.
 type pageSet []uint64
 
-func (b *pageSet) set(i uint64) {
-	for uint64(len(*b)) <= i/64 {
-		*b = append(*b, 0)
+// set adds a number below n, which is the same in all calls: room is made for so many at once.
+func (b *pageSet) set(i, n uint64) {
+	if *b == nil {
+		*b = make(pageSet, (n+63)/64)
 	}
 	(*b)[i/64] |= 1 << (i % 64)
+}
+
+// setRange adds the numbers from i on, below end, as set does.
+func (b *pageSet) setRange(i, end, n uint64) {
+	for i < end {
+		b.set(i, n)
+		if i%64 == 0 && end-i >= 64 {
+			(*b)[i/64] = ^uint64(0)
+			i += 64
+			continue
+		}
+		i++
+	}
 }
 
 func (b pageSet) has(i uint64) bool { return i/64 < uint64(len(b)) && b[i/64]>>(i%64)&1 != 0 }
@@ -193,33 +207,35 @@ func (p *part) readDescriptors(ctx context.Context, o image.Options, img *image.
 		err error
 	}
 	damaged, next := uint64(0), uint64(0)
-	lose := func(i uint64, err error) {
-		if p.lost.set(i); first.err == nil {
+	lose := func(i, n uint64, err error) {
+		if p.lost.setRange(i, i+n, p.count); first.err == nil {
 			first.i, first.err = i, err
 		}
-		damaged++
+		damaged += n
+	}
+	pass := func(i uint64) { // over descriptors in a hole of the file
+		if i > next {
+			lose(next, i-next, p.wrong(descriptor{}))
+		}
+		next = i
 	}
 	read, _, err := p.in.Each(ctx, table, func() uint64 { return p.count }, func(i uint64, b []byte) {
-		for ; next < i; next++ { // in a hole of the file
-			lose(next, p.wrong(descriptor{}))
-		}
+		pass(i)
 		next = i + 1
 		d := p.descriptor(b)
 		if err := p.wrong(d); err != nil {
-			lose(i, err)
+			lose(i, 1, err)
 			return
 		}
 		p.kinds |= d.kind()
 		if shared.isZero(d) {
-			p.zero.set(i)
+			p.zero.set(i, p.count)
 		}
 	})
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	for ; next < read; next++ {
-		lose(next, p.wrong(descriptor{}))
-	}
+	pass(read)
 	p.read = read
 	if first.err != nil {
 		img.Note("%s cannot be read, the first by its descriptor at file offset %#x%s: %v", input.Plural(int(damaged), "page"), p.descriptorsAt()+first.i*descriptorSize, p.of(), first.err)

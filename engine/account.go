@@ -18,10 +18,10 @@ type Account struct {
 }
 
 // Absent returns the sum of all that is absent.
-func (a *Account) Absent() uint64 { return addSat(addSat(a.Unsaved, a.Excluded), a.Missing) }
+func (a *Account) Absent() uint64 { return addr.Sum(a.Unsaved, a.Excluded, a.Missing) }
 
 // Size returns the sum of all.
-func (a *Account) Size() uint64 { return addSat(addSat(a.Present, a.Zero), a.Absent()) }
+func (a *Account) Size() uint64 { return addr.Sum(a.Present, a.Zero, a.Absent()) }
 
 // Add counts the bytes of an interval of a space. The error is
 // that of ctx.
@@ -40,8 +40,8 @@ func (a *Account) Add(ctx context.Context, v Interval) error {
 		if err != nil {
 			return err
 		}
-		a.Zero = addSat(a.Zero, zero)
-		a.Present = addSat(a.Present, v.Size()-zero)
+		a.Zero = addr.Sum(a.Zero, zero)
+		a.Present = addr.Sum(a.Present, v.Size()-zero)
 	}
 	return nil
 }

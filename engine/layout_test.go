@@ -44,7 +44,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps
 	"vscan/engine/image/refused":         {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
 	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
-	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "vmcoreinfo", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/vmcoreinfo":      {"image"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
 	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "vmware", "refused", "elf", "core", "proc"},
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused

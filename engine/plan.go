@@ -141,15 +141,7 @@ func (p *plan) addAbsent(r addr.Range, starts []addr.Range, why Absence) {
 
 func adjacent(a, b addr.Range) bool { return a.Last != addr.Max && a.Last+1 == b.First }
 
-func addSize(n uint64, r addr.Range) uint64 { return addSat(n, r.Size()) }
-
-// addSat returns the sum of two numbers, 2^64 − 1 where it is more.
-func addSat(a, b uint64) uint64 {
-	if sum := a + b; sum >= a {
-		return sum
-	}
-	return ^uint64(0)
-}
+func addSize(n uint64, r addr.Range) uint64 { return addr.Sum(n, r.Size()) }
 
 // pieceAt returns the index of the piece that holds a. One must.
 func (p *plan) pieceAt(a addr.Addr) int {

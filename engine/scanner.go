@@ -268,7 +268,7 @@ func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
 // where there are more. No scan searches them, and none takes that for an error: whoever
 // reports that something is nowhere has to report this number too.
 func (sc *Scanner) Absent() uint64 {
-	return addSat(addSat(sc.plan.absent[Unsaved], sc.plan.absent[Excluded]), sc.plan.absent[Missing])
+	return addr.Sum(sc.plan.absent[:]...)
 }
 
 // AbsentFor returns how many bytes in scope are absent for a reason, 2^64 − 1 where there

@@ -104,6 +104,7 @@ func check(ctx context.Context, img *image.Draft, in input.Reader) error {
 	case followed != "" && !asTheyLie(regions):
 		return gapsError(in, followed, regions)
 	case followed != "":
+		img.Tell("state_file", filepath.Base(followed))
 		checkEnd(img, in, followed, regions)
 		return nil
 	}
@@ -127,7 +128,7 @@ func checkEnd(img *image.Draft, in input.Reader, sidecar string, regions []regio
 		img.Note("truncated: the file ends at %#x, and %s has memory from %#x to %#x", in.Size, filepath.Base(sidecar), first, end-1)
 		img.Lose(end - first)
 		absent := addr.Range{First: addr.Addr(first), Last: addr.Addr(end - 1)}
-		img.Mappings = append(img.Mappings, engine.Mapping{Range: absent, State: engine.Absent, Name: name, NameOffset: first})
+		img.Mappings = append(img.Mappings, engine.Mapping{Range: absent, State: engine.Absent, Absence: engine.Missing, Name: name, NameOffset: first})
 		from = end
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"vscan/engine/addr"
 	"vscan/engine/image/elf"
@@ -86,7 +87,7 @@ func (c *reader) tellFacts() {
 		vmcoreinfo.Tell(img, c.vmcoreinfo)
 		return
 	}
-	img.Tell("command", c.args)
+	img.Tell("command", strings.TrimRight(c.args, " ")) // Linux writes a blank behind the last argument
 	img.Tell("executable", c.executed)
 	img.Tell("pid", unlessNone(c.pid))
 	img.Tell("signal", unlessNone(c.signal))

@@ -165,11 +165,15 @@ func (i *Info) text() string {
 		line("addresses", "%v", all)
 	}
 	line("memory", "%s in %s of %s", wording.Size(i.Account.Size()), wording.Count(i.Ranges, "range"), wording.Count(uint64(i.Image.Space.Len()), "mapping"))
+	unsaved := "not saved"
+	if i.Live {
+		unsaved = "not readable" // by nature
+	}
 	for _, part := range []struct {
 		name  string
 		bytes uint64
 	}{
-		{"present", i.Account.Present}, {"zero", i.Account.Zero}, {"not saved", i.Account.Unsaved}, {"excluded", i.Account.Excluded}, {"missing", i.Account.Missing},
+		{"present", i.Account.Present}, {"zero", i.Account.Zero}, {unsaved, i.Account.Unsaved}, {"excluded", i.Account.Excluded}, {"missing", i.Account.Missing},
 	} {
 		if part.bytes > 0 || part.name == "present" {
 			line("  "+part.name, "%s", wording.Size(part.bytes))

@@ -267,9 +267,7 @@ func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
 // Absent returns how many bytes in scope are mapped and not held by the image, 2^64 − 1
 // where there are more. No scan searches them, and none takes that for an error: whoever
 // reports that something is nowhere has to report this number too.
-func (sc *Scanner) Absent() uint64 {
-	return addr.Sum(sc.plan.absent[:]...)
-}
+func (sc *Scanner) Absent() uint64 { return addr.Sum(sc.plan.absent[:]...) }
 
 // AbsentFor returns how many bytes in scope are absent for a reason, 2^64 − 1 where there
 // are more.

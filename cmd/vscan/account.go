@@ -29,8 +29,8 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 			of.opened.Seconds(), of.compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
 		a.NoteWays(t.Arg, s.Ways)
 	}
-	if verbose {
-		a.noteAccount(t, s)
+	if all := s.Account(); f.stats || verbose && all.Searched < all.Size {
+		a.noteAccount(t, &all)
 	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
 		a.Note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))
@@ -87,8 +87,7 @@ func accountText(t *layered.Image, parts ...part) string {
 }
 
 // noteAccount tells where all bytes are that were asked for.
-func (a *commands) noteAccount(t *layered.Image, s *search.Summary) {
-	of := s.Account()
+func (a *commands) noteAccount(t *layered.Image, of *search.Account) {
 	a.Note("%s: of %s: %s", t.Arg, wording.Size(of.Size), accountText(t, part{of.Searched, "searched"}, part{of.Zero, "zero"},
 		part{of.Unsaved, absent}, part{of.Excluded, excluded}, part{of.Missing, missing}, part{of.Unreadable, "unreadable"},
 		part{of.Beyond, "beyond --max-bytes"}, part{of.Unsearched, "not come to"}))

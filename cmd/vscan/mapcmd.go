@@ -70,10 +70,9 @@ file, in jsonl (build_id) and csv with every one.`,
 				return err
 			}
 			if format == "text" {
-				err = a.noteTotals(cmd.Context(), t)
-			}
-			if err != nil {
-				return err
+				if err := a.noteTotals(cmd.Context(), t); err != nil {
+					return err
+				}
 			}
 			a.NoteMissing(t)
 			return cli.Outcome{Found: true, Incomplete: a.Changed(t)}.ExitStatus()

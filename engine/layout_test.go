@@ -51,7 +51,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/zdmp":            {"image", "input", "magic", "blocks", "windows", "raw", "addr", "budget", "interrupt"}, // crash dumps are in it
 	"vscan/engine/image/refused":         {"image", "magic", "addr"},
 	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
-	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "vmcoreinfo", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/vmcoreinfo":      {"image"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
 	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "windows", "zdmp", "refused", "elf", "core", "proc", "kdump", "flattened"},
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused

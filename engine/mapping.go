@@ -129,14 +129,16 @@ type Mapping struct {
 
 // Validate returns an error that says what is wrong with the mapping, nil where
 // nothing is. It is wrong where the ends of the range are out of order, its state is
-// none of a mapping, it is present without a source, its source cannot be compared
-// with ==, or its offsets would pass 2^64 − 1.
+// none of a mapping, it says why bytes are absent that are not, it is present without a
+// source, its source cannot be compared with ==, or its offsets would pass 2^64 − 1.
 func (m *Mapping) Validate() error {
 	switch {
 	case !m.Range.Valid():
 		return fmt.Errorf("range %v ends before it begins", m.Range)
 	case m.State >= Hole:
 		return fmt.Errorf("%v: a mapping cannot have state %v", m.Range, m.State)
+	case m.Absence > Missing || m.Absence != Unsaved && m.State != Absent:
+		return fmt.Errorf("%v: bytes that are %v cannot be %v", m.Range, m.State, m.Absence)
 	case m.State == Present && m.Source == nil:
 		return fmt.Errorf("%v: %w", m.Range, errNoSource)
 	case m.State == Present && !reflect.TypeOf(m.Source).Comparable():

@@ -12,11 +12,11 @@ import (
 
 // A plan is what of a space is to be searched.
 type plan struct {
-	runs    []addr.Range // ascending: ranges of bytes that are all there; no match goes on beyond one
-	pieces  []piece      // what the runs consist of, ascending and disjoint
-	sources []Source     // the sources of the pieces; that of zeros is the first
-	choices []Chooser    // by source: the source where it is a Chooser, else nil
-	absent  uint64       // absent bytes in scope; 2^64 − 1 where there are more
+	runs    []addr.Range        // ascending: ranges of bytes that are all there; no match goes on beyond one
+	pieces  []piece             // what the runs consist of, ascending and disjoint
+	sources []Source            // the sources of the pieces; that of zeros is the first
+	choices []Chooser           // by source: the source where it is a Chooser, else nil
+	absent  [Missing + 1]uint64 // absent bytes in scope, by why; 2^64 − 1 where there are more
 }
 
 // A piece is a range of bytes that lie side by side in one source. A space can
@@ -76,7 +76,7 @@ func newPlan(ctx context.Context, space *Space, opt Options) (plan, error) {
 			}
 			switch m.State {
 			case Absent:
-				p.addAbsent(part, starts)
+				p.addAbsent(part, starts, m.Absence)
 			case Zero:
 				p.add(piece{part, 0, zeros}, goesOn)
 			case Present:
@@ -126,26 +126,22 @@ func (p *plan) add(q piece, goesOn bool) {
 
 // addAbsent counts the absent bytes of r that are in scope: those in starts, or
 // all where there are no starts.
-func (p *plan) addAbsent(r addr.Range, starts []addr.Range) {
+func (p *plan) addAbsent(r addr.Range, starts []addr.Range, why Absence) {
+	n := &p.absent[why]
 	if len(starts) == 0 {
-		p.absent = addSize(p.absent, r)
+		*n = addSize(*n, r)
 		return
 	}
 	i := sort.Search(len(starts), func(i int) bool { return starts[i].Last >= r.First })
 	for ; i < len(starts) && starts[i].First <= r.Last; i++ {
 		part, _ := r.Intersect(starts[i])
-		p.absent = addSize(p.absent, part)
+		*n = addSize(*n, part)
 	}
 }
 
 func adjacent(a, b addr.Range) bool { return a.Last != addr.Max && a.Last+1 == b.First }
 
-func addSize(n uint64, r addr.Range) uint64 {
-	if sum := n + r.Size(); sum >= n {
-		return sum
-	}
-	return ^uint64(0)
-}
+func addSize(n uint64, r addr.Range) uint64 { return addr.Sum(n, r.Size()) }
 
 // pieceAt returns the index of the piece that holds a. One must.
 func (p *plan) pieceAt(a addr.Addr) int {

@@ -56,7 +56,7 @@ func (s *scan) next(spans []shard.Span) []shard.Span {
 // lostHoles returns the holes that were passed over and that lie past the present end of
 // their source.
 func (s *scan) lostHoles() (lost []addr.Range) {
-	if s.holes == 0 {
+	if len(s.holes) == 0 {
 		return nil
 	}
 	l := losses{plan: &s.plan}

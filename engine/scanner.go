@@ -141,7 +141,10 @@ const HitBytes = 64
 type Stats struct {
 	Hits       uint64        // hits delivered
 	Scanned    uint64        // bytes searched, those known to be zero included
+	Zero       uint64        // of Scanned, those known to be zero: see Scanner.Zero
 	Absent     uint64        // bytes in scope that the image does not hold: see Scanner.Absent
+	Excluded   uint64        // of Absent, those that are Excluded
+	Missing    uint64        // of Absent, those that are Missing
 	Beyond     uint64        // bytes in scope that were left out for Options.MaxBytes: see Scanner.Beyond
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
 	Workers    int           // how many workers ran
@@ -196,7 +199,8 @@ type Scanner struct {
 	beyond    uint64          // the bytes in scope beyond MaxBytes
 	skipped   uint64          // how many of bytes are not in cut
 	left      []addr.Range    // the zeros in scope that are not in cut, ascending
-	holes     int             // how many holes there are among them, at most
+	holes     []addr.Range    // the holes of sources, ascending; in scope, and those beyond Starts
+	zero      uint64          // how many of bytes are known to be zero: see Zero
 }
 
 // Compile prepares a search of space for the patterns of set. It validates the options
@@ -212,7 +216,7 @@ func Compile(ctx context.Context, space *Space, set *patterns.Set, opt Options) 
 	return c.Scanner(ctx, space, opt)
 }
 
-// cutUp sets cut, left, holes, bytes, skipped and beyond. The error is that of ctx.
+// cutUp sets cut, left, holes, bytes, skipped, zero and beyond. The error is that of ctx.
 func (sc *Scanner) cutUp(ctx context.Context) (err error) {
 	if sc.cut, sc.left, sc.bytes, err = sc.stretches(ctx, sc.opt.Starts); err != nil {
 		return err
@@ -225,7 +229,8 @@ func (sc *Scanner) cutUp(ctx context.Context) (err error) {
 		sc.cut, sc.beyond = shard.First(sc.cut, sc.opt.MaxBytes)
 		sc.bytes -= sc.beyond
 	}
-	return nil
+	sc.zero, err = sc.zeroBytes(ctx)
+	return err
 }
 
 // Patterns returns the patterns of the set; Hit.Pattern is an index into them.
@@ -237,6 +242,11 @@ func (sc *Scanner) Bytes() uint64 { return sc.bytes }
 
 // Work returns how many of Bytes take time: all but the zeros that nothing matches.
 func (sc *Scanner) Work() uint64 { return sc.bytes - sc.skipped }
+
+// Zero returns how many of Bytes are known to be zero without a look at them: those of Zero
+// mappings, and of holes of a [HoleSource] that have 256 KiB or more. It does not depend on
+// the patterns, unless there are Options.MaxBytes.
+func (sc *Scanner) Zero() uint64 { return sc.zero }
 
 // Beyond returns how many bytes in scope are not searched, since Options.MaxBytes bounds
 // that.
@@ -257,7 +267,19 @@ func (sc *Scanner) Run(a addr.Addr) (addr.Range, bool) {
 // Absent returns how many bytes in scope are mapped and not held by the image, 2^64 − 1
 // where there are more. No scan searches them, and none takes that for an error: whoever
 // reports that something is nowhere has to report this number too.
-func (sc *Scanner) Absent() uint64 { return sc.plan.absent }
+func (sc *Scanner) Absent() uint64 { return addr.Sum(sc.plan.absent[:]...) }
+
+// AbsentFor returns how many bytes in scope are absent for a reason, 2^64 − 1 where there
+// are more.
+func (sc *Scanner) AbsentFor(why Absence) uint64 { return sc.plan.absent[why] }
+
+// newStats returns the account of a scan that has not begun.
+func (sc *Scanner) newStats() Stats {
+	return Stats{
+		Absent: sc.Absent(), Excluded: sc.AbsentFor(Excluded), Missing: sc.AbsentFor(Missing), Beyond: sc.beyond,
+		Workers: sc.workers, Kernels: sc.Kernels(),
+	}
+}
 
 // Kernels returns the levels of the kernels that the scanner uses, ascending, each once.
 func (sc *Scanner) Kernels() []simd.Level {
@@ -294,7 +316,7 @@ func (sc *Scanner) ScanBatches(ctx context.Context, yield func(*Batch) bool) (St
 // drop.
 func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*Batch) (uint64, bool)) (Stats, error) {
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.workers, Kernels: sc.Kernels()}
+	stats := sc.newStats()
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	s := sc.newScan()
@@ -374,11 +396,26 @@ func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error)
 		lost.Unreadable = addr.Intersect(lost.Unreadable, addr.Merge(starts))
 	}
 	stats.Scanned -= min(stats.Scanned, lost.UnreadableBytes())
+	if stats.Zero = s.zero; stats.Stopped || stats.Cancelled {
+		stats.Zero = s.skimmed // those that were passed over: of others it is not known how far the scan came
+	}
+	stats.Zero = s.ReadableZero(stats.Zero, stats.Scanned, lost.Unreadable)
 	stats.Ways = SumWays(nil, s.ways)
 	if err == nil && stats.Cancelled {
 		err = context.Cause(outer)
 	}
 	return stats, err
+}
+
+// ReadableZero returns how many of zero bytes that a scan came to are zeros that it searched:
+// without those of unreadable, which ascends and is merged, and no more than scanned.
+func (sc *Scanner) ReadableZero(zero, scanned uint64, unreadable []addr.Range) uint64 {
+	if len(unreadable) > 0 {
+		for _, r := range addr.Intersect(unreadable, addr.Merge(sc.holes)) {
+			zero -= min(zero, r.Size())
+		}
+	}
+	return min(zero, scanned)
 }
 
 // All yields every hit in the order of Scan. A hit has bytes of its own, so it can be

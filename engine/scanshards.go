@@ -25,7 +25,7 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 		return Stats{}, errors.New("hits out of order cannot be checked for overlaps, which a pattern drops: set Overlapping")
 	}
 	begin := time.Now()
-	stats := Stats{Absent: sc.plan.absent, Beyond: sc.beyond, Workers: sc.workers, Kernels: sc.Kernels()}
+	stats := sc.newStats()
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

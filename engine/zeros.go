@@ -103,52 +103,133 @@ const maxHoles = 1 << 17
 // skips returns the ranges in zero pieces and in holes where no match can begin,
 // ascending, and sets holes. Each lies in one run. The error is that of ctx.
 func (sc *Scanner) skips(ctx context.Context) ([]addr.Range, error) {
+	if err := sc.findHoles(ctx); err != nil {
+		return nil, err
+	}
 	if slices.ContainsFunc(sc.units, func(u unit) bool { return u.traits().inZeros }) {
 		return nil, nil
 	}
-	watch := interrupt.New(ctx)
 	var skips []addr.Range
-	sc.holes = 0
 	beside := sc.beside()
 	atEnd := uint64(sc.overlap) + beside
 	least := max(sc.leastSkip+1, atEnd+beside+1)
-	skip := func(r addr.Range) {
+	err := sc.zeroRanges(ctx, func(r addr.Range) {
 		if uint64(r.Last-r.First) >= least-1 {
 			skips = append(skips, addr.Range{First: r.First + addr.Addr(beside), Last: r.Last - addr.Addr(atEnd)})
 		}
-	}
-	for _, p := range sc.plan.pieces {
+	})
+	return skips, err
+}
+
+// findHoles sets holes: those in pieces that have more than leastSkip bytes. The error is that
+// of ctx.
+func (sc *Scanner) findHoles(ctx context.Context) error {
+	watch := interrupt.New(ctx)
+	sc.holes = nil
+	for i := range sc.plan.pieces {
 		if err := watch.Step(1); err != nil {
-			return nil, err
+			return err
 		}
-		if p.source == zeros {
-			skip(p.Range)
-			continue
-		}
-		source, ok := sc.plan.sources[p.source].(HoleSource)
-		if !ok || uint64(p.Last-p.First) < least-1 {
-			continue
-		}
-		for n, off := p.Size(), uint64(0); off < n && sc.holes < maxHoles; {
-			if err := watch.Step(holeSteps); err != nil {
-				return nil, err
-			}
-			from, to := source.NextHole(p.off+off, p.off+n, least)
-			if to > p.off+n || from > to || to <= p.off+off { // not as it should be
-				break
-			}
-			if from < to {
-				sc.holes++
-				skip(addr.Range{First: p.First + addr.Addr(max(from, p.off)-p.off), Last: p.First + addr.Addr(to-1-p.off)})
-			}
-			off = to - p.off
+		p := &sc.plan.pieces[i]
+		err := eachHole(watch, sc.plan.sources[p.source], p.Range, p.off, sc.leastSkip+1, func(r addr.Range) bool {
+			sc.holes = append(sc.holes, r)
+			return len(sc.holes) < maxHoles
+		})
+		if err != nil || len(sc.holes) == maxHoles {
+			return err
 		}
 	}
-	return skips, nil
+	return nil
+}
+
+// eachHole calls yield with the holes of a source of least bytes and more, ascending, until it
+// returns false. r is what is asked for, and off the offset of its first byte in the source.
+// The error is that of watch.
+func eachHole(watch *interrupt.Watch, of Source, r addr.Range, off, least uint64, yield func(addr.Range) bool) error {
+	source, ok := of.(HoleSource)
+	if !ok || uint64(r.Last-r.First) < least-1 {
+		return nil
+	}
+	for n, at := r.Size(), uint64(0); at < n; {
+		if err := watch.Step(holeSteps); err != nil {
+			return err
+		}
+		from, to := source.NextHole(off+at, off+n, least)
+		if to > off+n || from > to || to <= off+at { // not as it should be
+			return nil
+		}
+		if from < to && !yield(addr.Range{First: r.First + addr.Addr(max(from, off+at)-off), Last: r.First + addr.Addr(to-1-off)}) {
+			return nil
+		}
+		at = to - off
+	}
+	return nil
 }
 
 // holeSteps is about how many steps of other loops it takes to ask for a hole.
 const holeSteps = 1 << 10
+
+// zeroRanges calls yield with the zero pieces and the holes, ascending. The error is that of
+// ctx.
+func (sc *Scanner) zeroRanges(ctx context.Context, yield func(addr.Range)) error {
+	watch := interrupt.New(ctx)
+	holes := sc.holes
+	for i := range sc.plan.pieces {
+		if err := watch.Step(1); err != nil {
+			return err
+		}
+		p := &sc.plan.pieces[i]
+		if p.source == zeros {
+			yield(p.Range)
+		}
+		for ; len(holes) > 0 && holes[0].First <= p.Last; holes = holes[1:] {
+			yield(holes[0])
+		}
+	}
+	return nil
+}
+
+// zeroBytes returns how many of bytes are known to be zero. What lies behind the last stretch
+// of a scan of MaxBytes is not searched, but for zeros that take no time. The error is that of
+// ctx.
+//
+//	cut    [-----][----]…………………………   beyond
+//	zeros    |--|    |------|   |-----|
+//	left                        |---|
+//	counted  |--|    |-|        |---|
+func (sc *Scanner) zeroBytes(ctx context.Context) (n uint64, err error) {
+	starts := []addr.Range{addr.All}
+	if len(sc.opt.Starts) > 0 {
+		starts = addr.Merge(sc.opt.Starts)
+	}
+	end, left := addr.Max, []addr.Range(nil)
+	if sc.beyond > 0 {
+		left = sc.left
+		if len(sc.cut) == 0 {
+			starts = nil
+		} else {
+			end = sc.cut[len(sc.cut)-1].Last
+			left = addr.Intersect(left, []addr.Range{{First: end, Last: addr.Max}}) // end itself is in cut, and not in left
+		}
+	}
+	for _, r := range left {
+		n = addSize(n, r)
+	}
+	err = sc.zeroRanges(ctx, func(r addr.Range) {
+		for len(starts) > 0 && starts[0].Last < r.First {
+			starts = starts[1:]
+		}
+		for _, s := range starts {
+			part, ok := r.Intersect(s)
+			if !ok || part.First > end {
+				break
+			}
+			part.Last = min(part.Last, end)
+			n = addSize(n, part)
+		}
+	})
+	return n, err
+}
 
 // zerosBegin reports whether a match of an expression can begin among zeros and
 // consist of them alone, where all around it is zero as well.

@@ -29,6 +29,9 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 			of.opened.Seconds(), of.compiled.Seconds(), strings.TrimPrefix(runtime.Version(), "go"))
 		a.NoteWays(t.Arg, s.Ways)
 	}
+	if all := s.Account(); f.stats || verbose && all.Searched < all.Size {
+		a.noteAccount(t, &all)
+	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
 		a.Note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))
 	}
@@ -53,6 +56,41 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	if s.Interrupted {
 		a.Note("%s: not complete: interrupted after %s of %s", t.Arg, wording.Size(s.Scanned), wording.Size(s.InScope))
 	}
+}
+
+// part is a part of an account: how many bytes, and what they are.
+type part struct {
+	bytes uint64
+	what  string
+}
+
+// What bytes of an account are that were not looked at.
+const (
+	absent   = "absent (not saved)"
+	excluded = "excluded (left out on purpose)"
+	missing  = "missing (of a truncated or damaged image)"
+)
+
+// accountText returns the parts of an account that have bytes, in words; the first one in any
+// case.
+func accountText(t *layered.Image, parts ...part) string {
+	var all []string
+	for i, p := range parts {
+		if p.what == absent && t.Live {
+			p.what = "absent (not readable by nature)"
+		}
+		if p.bytes > 0 || i == 0 {
+			all = append(all, wording.Size(p.bytes)+" "+p.what)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// noteAccount tells where all bytes are that were asked for.
+func (a *commands) noteAccount(t *layered.Image, of *search.Account) {
+	a.Note("%s: of %s: %s", t.Arg, wording.Size(of.Size), accountText(t, part{of.Searched, "searched"}, part{of.Zero, "zero"},
+		part{of.Unsaved, absent}, part{of.Excluded, excluded}, part{of.Missing, missing}, part{of.Unreadable, "unreadable"},
+		part{of.Beyond, "beyond --max-bytes"}, part{of.Unsearched, "not come to"}))
 }
 
 // noteRules tells which rules could not be decided or were left out, and whether hits

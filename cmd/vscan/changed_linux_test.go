@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"vscan/cmd/vscan/internal/cli"
@@ -134,5 +136,62 @@ func TestChangedWords(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("docs/output.md has %v as well", told)
+	}
+}
+
+// A file that gets a hole, or loses one, while it is searched gives no hit that it never had and an account
+// of all its bytes; that it changed is told.
+func TestHolesWhilePrinted(t *testing.T) {
+	const size = 16 << 20
+	needle := []byte("needle" + strings.Repeat("x", 506))
+	for name, change := range map[string]func(*os.File) error{
+		"gets a hole": func(f *os.File) error {
+			const keepSize, punchHole = 1, 2
+			return syscall.Fallocate(int(f.Fd()), keepSize|punchHole, 0, 4<<20)
+		},
+		"loses a hole": func(f *os.File) error {
+			_, err := f.WriteAt(bytes.Repeat(needle, 1<<11), 6<<20)
+			return err
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "memory")
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for _, off := range []int64{0, 12 << 20} { // 4 MiB there each, and holes behind
+			if _, err := f.WriteAt(bytes.Repeat(needle, 1<<13), off); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out := &onceWriter{do: func() {
+			if err := change(f); err != nil {
+				t.Skipf("%s: %v", name, err)
+			}
+		}}
+		var complaints bytes.Buffer
+		code := run([]string{"find", "--image-format", "raw", "-o", "jsonl", "needle", path}, strings.NewReader(""), out, &complaints)
+		checkTold(t, name, code, cli.ExitIncomplete, complaints.String(), "not complete: the file changed while it was looked at: it was written to")
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if n := len(lines) - 1; n < 1<<13 || n > 1<<14+1<<11 {
+			t.Errorf("%s: %d hits", name, n)
+		}
+		var sum struct {
+			Complete bool
+			Account  map[string]uint64
+		}
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil || sum.Complete {
+			t.Errorf("%s: %v: %s", name, err, lines[len(lines)-1])
+		}
+		all := uint64(0)
+		for key, n := range sum.Account {
+			if key != "size" {
+				all += n
+			}
+		}
+		if all != size || sum.Account["size"] != size || sum.Account["zero"] < 6<<20 {
+			t.Errorf("%s: %v", name, sum.Account)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func TestReadKeys(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	if n := len(jsonKeys()); n != 29 {
+	if n := len(jsonKeys()); n != 30 {
 		t.Errorf("docs/output.md has %d types of lines", n)
 	}
 }

@@ -126,7 +126,7 @@ func (a *commands) demo(cmd *cobra.Command) error {
 	say("program, up to the heap; between heap and stack there is a hole.\n")
 	for v := range t.Space.Intervals(addr.All) {
 		if v.Mapping != nil {
-			rep.Interval(v)
+			rep.Interval(v, 0)
 		}
 	}
 

@@ -81,6 +81,9 @@ func (a *attacked) commands() (all []attackedCommand) {
 			all = append(all, attackedCommand{args: append(args, "-o", o), form: o, names: names})
 		}
 		add(true, "map", a.image)
+		if o != "csv" {
+			add(false, "info", a.image, a.raw)
+		}
 		add(true, "find", "hex:534543524554", a.image, "-H", "-C", "3")
 		add(false, "find", "-f", a.list, "-e", "SECRET\x1b]0;x\a", "-e", "\xff", "-e", `\xff`, "-e", "re:S.{0,4}\xff?", a.image, a.raw, "--stats", "--progress", "always")
 		add(false, "find", "-c", "-f", a.list, a.raw)

@@ -98,7 +98,7 @@ func (a *commands) all() []namedCommand {
 	graph := func() *cobra.Command { return graphcmd.Command(a.App) }
 	return []namedCommand{
 		{"find", a.findCommand}, {"refs", a.refsCommand}, {"strings", a.stringsCommand}, {"sets", a.setsCommand},
-		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"read", a.readCommand}, {"graph", graph}, {"sweep", a.sweepCommand}, {"task", a.taskCommand},
+		{"rules", a.rulesCommand}, {"map", a.mapCommand}, {"info", a.infoCommand}, {"read", a.readCommand}, {"graph", graph}, {"sweep", a.sweepCommand}, {"task", a.taskCommand},
 		{"kernels", a.kernelsCommand}, {"demo", a.demoCommand}, {"version", a.versionCommand},
 	}
 }

@@ -27,7 +27,10 @@ all mappings whole, the lowest layer first, with the number of the layer in
 front.
 
 States: present (the bytes are in the image), absent (mapped, but not saved),
-zero (not stored, known to be zero).
+zero (not stored, known to be zero). Where the image says why bytes are absent,
+that stands at the end of the line: excluded (left out on purpose by the program
+that wrote the image), missing (the image should hold them: it is truncated or
+damaged); and so do the zeros of what is present that are holes of the file.
 
 Mappings of a process core are called as in /proc/PID/maps, as far as the core
 tells; [stack:N] is the memory that the stack pointer of the thread N points to,
@@ -67,7 +70,9 @@ file, in jsonl (build_id) and csv with every one.`,
 				return err
 			}
 			if format == "text" {
-				a.noteTotals(t)
+				if err := a.noteTotals(cmd.Context(), t); err != nil {
+					return err
+				}
 			}
 			a.NoteMissing(t)
 			return cli.Outcome{Found: true, Incomplete: a.Changed(t)}.ExitStatus()
@@ -89,50 +94,62 @@ func printMap(ctx context.Context, t *layered.Image, rep report.Reporter) error 
 		if v.Mapping == nil {
 			continue
 		}
-		if err := rep.Interval(v); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
+		if err := printInterval(ctx, v, rep); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printInterval writes a mapping, or what shows of it.
+func printInterval(ctx context.Context, v engine.Interval, rep report.Reporter) error {
+	zero, err := v.ZeroBytes(ctx)
+	if err == nil {
+		err = rep.Interval(v, zero)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // printLayers writes all mappings whole, the lowest layer first.
 func printLayers(ctx context.Context, t *layered.Image, rep report.Reporter) error {
 	for i, m := range t.Space.Mappings() {
-		if err := rep.Interval(engine.Interval{Range: m.Range, Layer: i, Mapping: m}); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
+		if err := printInterval(ctx, engine.Interval{Range: m.Range, Layer: i, Mapping: m}, rep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// noteTotals tells what the image is, and how many bytes it has of each state.
-func (a *commands) noteTotals(t *layered.Image) {
-	var total [engine.Hole]uint64
-	var ranges uint64
-	for v := range t.Space.Intervals(addr.All) {
-		if v.Mapping != nil {
-			total[v.State()] += v.Size()
-			ranges++
-		}
+// noteTotals tells what the image is, and how many bytes it has of each state. The error is
+// that of ctx.
+func (a *commands) noteTotals(ctx context.Context, t *layered.Image) error {
+	total, ranges, err := accountOf(ctx, t)
+	if err != nil {
+		return err
 	}
 	a.Note("%s: %s, %s; %s address space", t.Arg, t.Format, t.Detail, t.Image.Space)
-	line := wording.Size(total[engine.Present]) + " present"
-	if n := total[engine.Zero]; n > 0 {
-		line += ", " + wording.Size(n) + " zero"
-	}
-	if n := total[engine.Absent]; n > 0 {
-		why := "not saved"
-		if t.Live {
-			why = "not readable by nature"
+	a.Note("%s: %s of %s: %s", t.Arg, wording.Count(ranges, "range"), wording.Count(uint64(t.Space.Len()), "mapping"),
+		accountText(t, part{total.Present, "present"}, part{total.Zero, "zero"}, part{total.Unsaved, absent}, part{total.Excluded, excluded}, part{total.Missing, missing}))
+	return nil
+}
+
+// accountOf returns of what kind the bytes are that an image shows, and in how many ranges
+// they lie. The error is that of ctx.
+func accountOf(ctx context.Context, t *layered.Image) (total engine.Account, ranges uint64, err error) {
+	for v := range t.Space.Intervals(addr.All) {
+		if v.Mapping == nil {
+			continue
 		}
-		line += ", " + wording.Size(n) + " absent (" + why + ")"
+		ranges++
+		if err = total.Add(ctx, v); err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			break
+		}
 	}
-	a.Note("%s: %s of %s: %s", t.Arg, wording.Count(ranges, "range"), wording.Count(uint64(t.Space.Len()), "mapping"), line)
+	return total, ranges, err
 }

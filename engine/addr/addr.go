@@ -92,6 +92,16 @@ func (r Range) Size() uint64 {
 	return math.MaxUint64
 }
 
+// Sum returns the sum of sizes, 2^64 − 1 where it is more.
+func Sum(sizes ...uint64) (sum uint64) {
+	for _, n := range sizes {
+		if sum += n; sum < n {
+			return math.MaxUint64
+		}
+	}
+	return sum
+}
+
 // Contains reports whether a lies in the range.
 func (r Range) Contains(a Addr) bool { return r.First <= a && a <= r.Last }
 

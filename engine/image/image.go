@@ -190,6 +190,9 @@ type Image struct {
 // same thing. Value is as the image has it: it may hold any byte.
 type Fact struct{ Name, Value string }
 
+// FactVMCoreInfo is the name of facts of which each has a line of VMCOREINFO, KEY=VALUE.
+const FactVMCoreInfo = "vmcoreinfo"
+
 // Hint says how to open an image, or to search it, if what one of its notes tells is not
 // what is wanted. Besides Note, one of the fields is set.
 type Hint struct {

@@ -187,7 +187,7 @@ func (t *tail) round(ctx context.Context) (stats engine.Stats, ok bool, err erro
 	if err != nil || s.Bytes() == 0 {
 		return stats, false, err
 	}
-	appended := s.Bytes()
+	appended, zero := s.Bytes(), s.scanner.Zero()
 	if from <= t.end {
 		if s, err = again(from); err != nil {
 			return stats, false, err
@@ -206,6 +206,7 @@ func (t *tail) round(ctx context.Context) (stats engine.Stats, ok bool, err erro
 	}
 	stats, err = s.scanner.Scan(ctx, t.take)
 	stats.Scanned -= min(stats.Scanned, twice)
+	stats.Zero = min(stats.Zero, zero, stats.Scanned)
 	t.sum.Appended += appended
 	return stats, true, err
 }
@@ -214,8 +215,9 @@ func (t *tail) round(ctx context.Context) (stats engine.Stats, ok bool, err erro
 // ended.
 func joined(a, b engine.Stats) engine.Stats {
 	b.Scanned += a.Scanned
+	b.Zero += a.Zero
 	b.Elapsed += a.Elapsed
-	b.Absent, b.Workers = a.Absent, a.Workers
+	b.Absent, b.Excluded, b.Missing, b.Workers = a.Absent, a.Excluded, a.Missing, a.Workers
 	b.Ways = engine.SumWays(a.Ways, b.Ways)
 	if a.Kernels != nil {
 		b.Kernels = a.Kernels

@@ -157,7 +157,10 @@ func (s *Search) Stitch(ctx context.Context, sink Sink, found Found) (*Summary, 
 // replay hands the hits of what was found to take, and counts what a scan counts.
 func (r *running) replay(ctx context.Context, take func(engine.Hit) bool) (engine.Stats, error) {
 	stats := r.found.Stats
-	stats.Hits, stats.Absent, stats.Beyond = 0, r.scanner.Absent(), r.scanner.Beyond()
+	sc := r.scanner
+	stats.Hits, stats.Absent, stats.Beyond = 0, sc.Absent(), sc.Beyond()
+	stats.Excluded, stats.Missing = sc.AbsentFor(engine.Excluded), sc.AbsentFor(engine.Missing)
+	stats.Zero = sc.ReadableZero(sc.Zero(), stats.Scanned, stats.Unreadable)
 	pats := r.set.Patterns()
 	cut, excepted := make([]uint64, len(pats)), make([]uint64, len(pats))
 	var filter *engine.OverlapFilter

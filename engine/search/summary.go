@@ -32,9 +32,16 @@ type Summary struct {
 
 	UnreadableRanges []addr.Range // ascending
 
+	// Zero is how many of the bytes of Scanned are known to be zero without a look at them
+	// (engine.Scanner.Zero); where the search ended early, those that it passed over.
+	// Excluded and Missing are how many of the bytes of Absent are so (engine.Absence).
+	Zero, Excluded, Missing uint64
+
 	// Beyond is how many bytes behind those in scope were not searched, since
 	// Query.MaxBytes bounds that.
 	Beyond uint64
+
+	size uint64 // of all that was asked for: see Account
 
 	// Complete says that all was looked at that was to be searched: the search was not
 	// interrupted, all could be read and nothing was left out for Query.MaxBytes, the image
@@ -173,6 +180,32 @@ func (s *Summary) Kernel() string {
 	return strings.Join(names, "+")
 }
 
+// Account is where the bytes are that a query asks for. All but Size add up to Size, which
+// stops at 2^64 − 1.
+type Account struct {
+	Size       uint64 // all bytes of mappings that were asked for
+	Searched   uint64 // looked at
+	Zero       uint64 // passed over or looked at, and known to be zero before that
+	Unsaved    uint64 // absent: see engine.Absence
+	Excluded   uint64
+	Missing    uint64
+	Unreadable uint64
+	Beyond     uint64 // left out for Query.MaxBytes
+	Unsearched uint64 // not come to, since the search ended early
+}
+
+// Account returns where the bytes are that the query asked for.
+func (s *Summary) Account() Account {
+	a := Account{
+		Size: s.size, Searched: s.Scanned - s.Zero, Zero: s.Zero,
+		Unsaved: s.Absent - min(s.Absent, addr.Sum(s.Excluded, s.Missing)), Excluded: s.Excluded, Missing: s.Missing,
+		Unreadable: s.Unreadable, Beyond: s.Beyond,
+	}
+	told := addr.Sum(s.Scanned, s.Absent, s.Unreadable, s.Beyond)
+	a.Unsearched = a.Size - min(a.Size, told)
+	return a
+}
+
 // add counts the hits of a batch.
 func (s *Summary) add(b *engine.Batch) {
 	s.Hits += b.Len()
@@ -188,6 +221,8 @@ func (s *Summary) add(b *engine.Batch) {
 // fill puts in what the scan tells of itself. Hits and rules have been counted before.
 func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stats) {
 	s.Scanned, s.Absent, s.Unreadable, s.InScope = stats.Scanned, stats.Absent, stats.UnreadableBytes(), sc.Bytes()+s.Appended
+	s.Zero, s.Excluded, s.Missing = stats.Zero, stats.Excluded, stats.Missing
+	s.size = addr.Sum(s.InScope, s.Absent, stats.Beyond)
 	s.UnreadableRanges = stats.Unreadable
 	s.Cut, s.Excepted = stats.Cut, stats.Excepted
 	s.Interrupted, s.Stopped = stats.Cancelled, stats.Stopped
@@ -195,7 +230,7 @@ func (s *Summary) fill(img *layered.Image, sc *engine.Scanner, stats engine.Stat
 	if !s.Stopped {
 		s.Beyond = stats.Beyond
 	}
-	s.Complete = !stats.Cancelled && s.Unreadable == 0 && s.Beyond == 0 && img.Complete() && !image.ContentChanged(s.Changed)
+	s.Complete = !stats.Cancelled && s.Unreadable == 0 && s.Beyond == 0 && s.Missing == 0 && img.Complete() && !image.ContentChanged(s.Changed)
 	if r := s.Rules; r != nil {
 		s.Complete = s.Complete && r.NumUndecided == 0 && r.LeftOut == 0 && len(r.HitsLeftOut) == 0
 		s.Limited = s.Limited || r.Limited

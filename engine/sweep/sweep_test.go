@@ -187,11 +187,11 @@ func (s *told) Rule(m *search.RuleMatch) error {
 // End tells what of the summary does not depend on how the search was done. How much was
 // scanned where the search ended early does.
 func (s *told) End(sum *search.Summary) error {
-	scanned := sum.Scanned
+	account := sum.Account()
 	if sum.Stopped {
-		scanned = 0
+		account = search.Account{Size: account.Size}
 	}
-	line := fmt.Sprint("end ", sum.Names, sum.Counts, sum.Hits, sum.InScope, scanned, sum.Unreadable, sum.Absent, sum.Beyond, sum.Complete, sum.Limited, sum.Interrupted, sum.Stopped, sum.Cut, sum.Excepted)
+	line := fmt.Sprint("end ", sum.Names, sum.Counts, sum.Hits, sum.InScope, account, sum.Unreadable, sum.Absent, sum.Beyond, sum.Complete, sum.Limited, sum.Interrupted, sum.Stopped, sum.Cut, sum.Excepted)
 	if r := sum.Rules; r != nil {
 		line += fmt.Sprint(r.Matched, r.LeftOut, r.Undecided, r.NumUndecided, r.HitsLeftOut, r.Limited)
 	}

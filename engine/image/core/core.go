@@ -8,6 +8,7 @@
 //	names.go, heap.go    how the mappings of a process are called
 //	modules.go, bases.go the files that were mapped, and where they begin
 //	places.go            where a file lies that is to be laid over or under the core
+//	facts.go             what else a core tells of the machine or the process
 package core
 
 import (
@@ -102,4 +103,5 @@ func (c *reader) describe() {
 	if c.writer != "" {
 		img.Detail += ", " + c.writer
 	}
+	c.tellFacts()
 }

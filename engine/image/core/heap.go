@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"maps"
 	"math"
 	"slices"
@@ -90,17 +89,13 @@ func (n *namer) programOfFile(i int) mainProgram {
 // It is "" where that is a script, whose path follows its interpreter's among the
 // arguments, for then the program is the interpreter.
 func (n *namer) programPath() string {
-	b := make([]byte, 4096)
-	name, _, ended := bytes.Cut(b[:n.read(b, addr.Addr(n.auxv[atExecFn]))], []byte{0})
-	if !ended || len(name) == 0 {
-		return ""
-	}
+	name := n.textAt(n.auxv[atExecFn])
 	for i, c := range n.args {
-		if rest := n.args[i+len(string(c)):]; c == ' ' && rest != "" && (strings.HasPrefix(rest, string(name)) || strings.HasPrefix(string(name), rest)) {
+		if rest := n.args[i+len(string(c)):]; c == ' ' && rest != "" && (strings.HasPrefix(rest, name) || strings.HasPrefix(name, rest)) {
 			return ""
 		}
 	}
-	return string(name)
+	return name
 }
 
 // loadHeader is a program header in memory.

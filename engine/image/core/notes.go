@@ -42,15 +42,16 @@ const (
 
 // The entries of the auxiliary vector that are of use here: getauxval(3).
 const (
-	atPhdr    = 3  // AT_PHDR: the program headers of the program
-	atPhent   = 4  // AT_PHENT: the size of one
-	atPhnum   = 5  // AT_PHNUM: how many there are
-	atPagesz  = 6  // AT_PAGESZ
-	atBase    = 7  // AT_BASE: where the program's interpreter is, 0 without one
-	atEntry   = 9  // AT_ENTRY: the program's first instruction
-	atRandom  = 25 // AT_RANDOM: 16 bytes on the stack of the first thread
-	atExecFn  = 31 // AT_EXECFN: a string there, the path that was executed
-	atSysinfo = 33 // AT_SYSINFO_EHDR: the start of the vDSO
+	atPhdr     = 3  // AT_PHDR: the program headers of the program
+	atPhent    = 4  // AT_PHENT: the size of one
+	atPhnum    = 5  // AT_PHNUM: how many there are
+	atPagesz   = 6  // AT_PAGESZ
+	atPlatform = 15 // AT_PLATFORM: a string, what the kernel calls the CPU
+	atBase     = 7  // AT_BASE: where the program's interpreter is, 0 without one
+	atEntry    = 9  // AT_ENTRY: the program's first instruction
+	atRandom   = 25 // AT_RANDOM: 16 bytes on the stack of the first thread
+	atExecFn   = 31 // AT_EXECFN: a string there, the path that was executed
+	atSysinfo  = 33 // AT_SYSINFO_EHDR: the start of the vDSO
 )
 
 // noteInfo is what the notes of a core say.
@@ -67,6 +68,13 @@ type noteInfo struct {
 	auxv         map[uint64]uint64
 	threads      []image.Thread
 	pid          uint64      // of the process; 0: not told
+	signal       uint64      // that ended it; 0: none, or not told
+	cpus         int         // notes of a CPU's state
+	dtb          string      // where the page tables of the first CPU begin
+	creator      string      // the program that wrote the dump, and its version
+	vmcoreinfo   []byte      // the lines of VMCOREINFO, the first of them
+	executed     string      // the path that was executed, as it was given
+	platform     string      // of the CPU, as the kernel calls it
 	args         string      // its first arguments, cut after 79 bytes
 	entries      []fileEntry // of NT_FILE, as they are written
 	fileUnit     uint64      // of the offsets of entries, in bytes: see findModules
@@ -211,8 +219,13 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 		if c.writer == "" || c.writer == "with VMCOREINFO" {
 			c.writer = writer
 		}
-		if name == "QEMU" {
+		switch {
+		case name == "QEMU":
 			return c.takeQEMU(r, size, at)
+		case name == "VBCORE" || name == "VBCPU":
+			return c.takeVirtualBox(name, r, size, at)
+		case name == "VMCOREINFO" && c.vmcoreinfo == nil:
+			return c.takeVMCoreInfo(r, size, at)
 		}
 		return 0, nil
 	}

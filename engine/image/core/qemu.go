@@ -32,6 +32,7 @@ import (
 const (
 	emX86_64   = 62
 	qemuCR0    = 392 // offset of cr[0] in QEMUCPUState, 8 bytes each
+	qemuCR3    = qemuCR0 + 3*8
 	qemuCR4    = qemuCR0 + 4*8
 	cr0Paging  = 1 << 31
 	cr4LA57    = 1 << 12
@@ -43,6 +44,7 @@ const (
 // it has read.
 func (c *reader) takeQEMU(r io.Reader, size, at uint64) (uint64, error) {
 	c.ofQEMU = true
+	c.cpus++
 	if size < qemuCR4+8 {
 		return 0, nil
 	}
@@ -51,8 +53,9 @@ func (c *reader) takeQEMU(r io.Reader, size, at uint64) (uint64, error) {
 		return 0, err
 	}
 	f := input.NewFields(state, c.Order)
-	if f.U64(qemuCR0)&cr0Paging != 0 && f.U64(qemuCR4)&cr4LA57 != 0 {
-		c.levels5 = true
+	if f.U64(qemuCR0)&cr0Paging != 0 {
+		c.levels5 = c.levels5 || f.U64(qemuCR4)&cr4LA57 != 0
+		c.tellTables(f.U64(qemuCR3))
 	}
 	return uint64(len(state)), nil
 }

@@ -152,6 +152,7 @@ func (c *reader) layVirtual() error {
 		if names, err = c.newNamer(); err != nil {
 			return err
 		}
+		c.executed, c.platform = names.textAt(c.auxv[atExecFn]), names.textAt(c.auxv[atPlatform])
 		if c.Draft.Mappings, err = names.unsaved(); err != nil {
 			return err
 		}
@@ -211,7 +212,7 @@ func (l *layout) leaveOut(s *elf.Segment) {
 // that the file holds is present, the rest absent.
 //
 //	first                 + held             + p_filesz       + p_memsz
-//	|------- present -------|-- absent, lost --|---- absent ----|
+//	|------- present -------|---- missing -----|---- unsaved ---|
 func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(engine.Mapping)) {
 	mem := s.Memsz
 	if room := uint64(l.MaxAddr() - first); mem-1 > room {
@@ -235,15 +236,29 @@ func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(e
 	}
 	part := func(r addr.Range, name string, begin addr.Addr) {
 		cut := false
-		if off := uint64(r.First - first); off < held {
-			p := addr.Range{First: r.First, Last: min(r.Last, first+addr.Addr(held-1))}
-			yield(engine.Mapping{Range: p, Perm: perm, Source: l.Source, Offset: s.Off + off, Name: name, NameOffset: uint64(p.First - begin)})
-			if p.Last == r.Last {
+		for _, zone := range []struct {
+			end uint64 // from first on
+			engine.Mapping
+		}{
+			{held, engine.Mapping{Source: l.Source}},
+			{want, engine.Mapping{State: engine.Absent, Absence: engine.Missing}},
+			{mem, engine.Mapping{State: engine.Absent}},
+		} {
+			off, m := uint64(r.First-first), zone.Mapping
+			if off >= zone.end {
+				continue
+			}
+			m.Range = addr.Range{First: r.First, Last: min(r.Last, first+addr.Addr(zone.end-1))}
+			m.Perm, m.Name, m.NameOffset, m.Continuation = perm, name, uint64(r.First-begin), cut
+			if m.State == engine.Present {
+				m.Offset = s.Off + off
+			}
+			yield(m)
+			if m.Last == r.Last {
 				return
 			}
-			r.First, cut = p.Last+1, true
+			r.First, cut = m.Last+1, true
 		}
-		yield(engine.Mapping{Range: r, State: engine.Absent, Perm: perm, Name: name, NameOffset: uint64(r.First - begin), Continuation: cut})
 	}
 	whole := addr.Range{First: first, Last: first + addr.Addr(mem-1)}
 	if names == nil {

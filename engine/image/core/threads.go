@@ -95,6 +95,9 @@ func (c *reader) takeStatus(desc []byte) {
 	for at := regs; at+r.size <= len(desc); at += r.size {
 		t.Registers = append(t.Registers, c.Order.Uint(desc[at:at+r.size]))
 	}
+	if len(c.threads) == 0 { // the first thread is the one that the signal ended
+		c.signal = input.NewFields(desc, c.Order).U16(12) // pr_cursig
+	}
 	t.SP = addr.Addr(t.Registers[r.sp])
 	if r.tp > 0 && r.tp < len(t.Registers) {
 		t.Pointer = addr.Addr(t.Registers[r.tp])

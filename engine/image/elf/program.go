@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -340,6 +341,8 @@ func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	img.Mappings = p.Lay(*o.Base, PageSize, input.BaseName(in.Path()))
 	img.Modules = []image.Module{image.NewModule(input.BaseName(in.Path()), p.BuildID, in.Source, img.Mappings)}
 	img.Note("%s", p.Describe(*o.Base, PageSize))
+	img.Tell("machine", name)
+	img.Tell("build_id", hex.EncodeToString(p.BuildID))
 	if lost := p.Lost(); lost > 0 {
 		img.Note("truncated: the file ends at offset %#x: %d bytes of its segments are lost", p.Size, lost)
 		img.Lose(lost)

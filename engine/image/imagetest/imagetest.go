@@ -93,6 +93,16 @@ func CheckError(t *testing.T, err error, want string) {
 	}
 }
 
+// MissingBytes returns how many bytes of an image's mappings are missing.
+func MissingBytes(img *image.Image) (n uint64) {
+	for i := range img.Mappings {
+		if m := &img.Mappings[i]; m.Absence == engine.Missing {
+			n = addr.Sum(n, m.Size())
+		}
+	}
+	return n
+}
+
 // Called returns the ranges that have a name, those that touch joined.
 func Called(ms []engine.Mapping, name string) []addr.Range {
 	var out []addr.Range

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -85,6 +86,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		}
 	}
 	l.img.Detail = fmt.Sprintf("%s, %d bytes", input.Plural(l.records, "record"), l.held)
+	l.img.Tell("records", strconv.Itoa(l.records))
 	return l.img, nil
 }
 
@@ -275,7 +277,7 @@ func (l *reader) cut(off uint64, r addr.Range, held uint64) (next uint64, err er
 		l.add(addr.Range{First: r.First, Last: r.First + addr.Addr(held-1)}, off+headerSize)
 		r.First += addr.Addr(held)
 	}
-	l.img.Mappings = append(l.img.Mappings, engine.Mapping{Range: r, State: engine.Absent, Name: l.name()})
+	l.img.Mappings = append(l.img.Mappings, engine.Mapping{Range: r, State: engine.Absent, Absence: engine.Missing, Name: l.name()})
 	l.records++
 	return l.Size, nil
 }

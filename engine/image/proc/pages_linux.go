@@ -296,7 +296,9 @@ func (p *process) describe(name string, areas int) {
 		p.WordSize, p.Order, p.OrderKnown = h.WordSize(), h.Order, true
 		machine, _ := elf.MachineName(h.Machine)
 		what = fmt.Sprintf("%d-bit %s-endian %s, ", 8*h.WordSize(), h.Order, machine)
+		p.Tell("machine", machine)
 	}
+	p.tellFacts(name)
 	p.Detail = fmt.Sprintf("%s%s, %s: %d KiB in memory", what, name, input.Plural(areas, "mapping"), p.resident/1024)
 	for _, part := range []struct {
 		bytes uint64

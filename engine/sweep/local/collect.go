@@ -62,7 +62,7 @@ func about(rec *state.Image, img *layered.Image) {
 func (r *runner) record(rec *state.Image, s *search.Search, sum *search.Summary, c *collector, lacks []string) error {
 	rec.First, rec.Last, rec.Density = c.mapped.First, c.mapped.Last, c.density
 	rec.Hits, rec.Summary = sum.Hits, r.Summary(sum)
-	rec.Scanned, rec.Zero, rec.Absent, rec.Unreadable = sum.Scanned, s.Bytes()-s.Work(), sum.Absent, sum.Unreadable
+	rec.Scanned, rec.Zero, rec.Absent, rec.Unreadable = sum.Scanned, sum.Zero, sum.Absent, sum.Unreadable
 	rec.Patterns, rec.AtLeast = nil, false
 	for i, n := range sum.Counts {
 		if n == 0 {

@@ -382,7 +382,7 @@ func (s *Summary) coverage(v *pageView) {
 		bytes       uint64
 	}{
 		{"looked at", "searched for all patterns", less(t.Scanned, t.Zero)},
-		{"zero", "known to hold zeros that no pattern matches, and passed over: searched, too", t.Zero},
+		{"zero", "known to be zero without a look at them: searched, too", t.Zero},
 		{"absent", "not in the image: it was not saved, by choice or because the image is cut off", t.Absent},
 		{"unreadable", "could not be read", t.Unreadable},
 	} {

@@ -218,12 +218,18 @@ func (a *App) Interactive() bool { return console.IsTerminal(a.Err) && !a.Out.To
 // NoteOddities tells what was odd about an image when it was opened, and what was odd
 // about the layers over and under it.
 func (a *App) NoteOddities(t *layered.Image) {
-	for i, n := range t.Notes {
-		a.Note("%s: %s%s", t.Arg, n, hintsOf(t.Image, i))
-	}
-	for _, n := range t.LayerNotes {
+	for _, n := range Oddities(t) {
 		a.Note("%s: %s", t.Arg, n)
 	}
+}
+
+// Oddities returns what was odd about an image when it was opened, with what to do about it,
+// and what was odd about the layers over and under it.
+func Oddities(t *layered.Image) (all []string) {
+	for i, n := range t.Notes {
+		all = append(all, n+hintsOf(t.Image, i))
+	}
+	return append(all, t.LayerNotes...)
 }
 
 // NoteMissing tells how many bytes an image should hold and does not, and which files

@@ -153,12 +153,16 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 	}
 	o.Missing, o.Progress = t.Missing, &engine.Progress{}
 	o.From, o.Private = t.Files(), t.Live
-	total, present := uint64(0), uint64(0)
+	total, work := uint64(0), uint64(0)
 	for v := range t.Space.Intervals(addr.All) {
 		if s := v.State(); s == engine.Present || s == engine.Zero {
 			total += v.Size()
 			if s == engine.Present {
-				present += v.Size()
+				zero, err := v.ZeroBytes(cmd.Context())
+				if err != nil {
+					return err
+				}
+				work += v.Size() - zero
 			}
 		}
 	}
@@ -166,7 +170,7 @@ func (a *commands) buildGraph(cmd *cobra.Command, f *buildFlags, arg, out string
 		total = min(total, o.MaxBytes)
 	}
 	if o.Sources == nil && o.MaxBytes == 0 {
-		a.NoteWork(t, present)
+		a.NoteWork(t, work)
 	}
 	bar := a.StartBar(f.progress, false, 1)
 	bar.Begin(1, arg, total, o.Progress)

@@ -92,12 +92,16 @@ func (r *csvReporter) moduleFields(name string, offset addr.Addr, ok bool) (stri
 // Rule writes nothing, since rows are hits.
 func (r *csvReporter) Rule(*search.RuleMatch) error { return r.err }
 
-func (r *csvReporter) Interval(v engine.Interval) error {
+func (r *csvReporter) Interval(v engine.Interval, zero uint64) error {
 	m := v.Mapping
 	module, offset := r.moduleFields(r.moduleOf(v))
-	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset"},
+	zeros := ""
+	if zero > 0 {
+		zeros = CSVCount(zero)
+	}
+	return r.record([]string{"first", "last", "state", "perm", "name", "source", "offset", "layer", "build_id", "module", "module_offset", "absence", "zero"},
 		v.First.String(), v.Last.String(), m.State.String(), CSVText(m.Perm.String()), r.names.Get(m.Name), r.names.Get(sourceName(m)),
-		CSVCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), CSVHex(r.buildID(v)), module, offset)
+		CSVCount(fileOffset(m, v.First)), strconv.Itoa(v.Layer), CSVHex(r.buildID(v)), module, offset, absenceOf(m), zeros)
 }
 
 // End writes the number of hits of each pattern if the reporter counts. Otherwise it

@@ -261,7 +261,7 @@ func (r *JSONLReporter) meta(meta []yara.Meta) {
 	}
 }
 
-func (r *JSONLReporter) Interval(v engine.Interval) error {
+func (r *JSONLReporter) Interval(v engine.Interval, zero uint64) error {
 	m := v.Mapping
 	r.StartLine("mapping")
 	r.addAddr("first", v.First)
@@ -276,7 +276,19 @@ func (r *JSONLReporter) Interval(v engine.Interval) error {
 	if id := r.buildID(v); id != "" {
 		r.AddName("build_id", id)
 	}
+	if why := absenceOf(m); why != "" {
+		r.AddName("absence", why)
+	}
+	if zero > 0 {
+		r.AddUint("zero", zero)
+	}
 	return r.FinishLine()
+}
+
+// addAccount adds where all bytes are that were asked for.
+func (r *JSONLReporter) addAccount(a search.Account) {
+	r.Add("account", fmt.Sprintf(`{"size":%d,"searched":%d,"zero":%d,"unsaved":%d,"excluded":%d,"missing":%d,"unreadable":%d,"beyond":%d,"unsearched":%d}`,
+		a.Size, a.Searched, a.Zero, a.Unsaved, a.Excluded, a.Missing, a.Unreadable, a.Beyond, a.Unsearched))
 }
 
 // addCounts adds an object that has, by the names of patterns, the numbers of by that
@@ -412,4 +424,5 @@ func (r *JSONLReporter) startSummary(s *search.Summary) {
 		r.AddUint("rules_left_out", uint64(s.Rules.LeftOut))
 		r.AddUint("rules_undecided", s.Rules.NumUndecided)
 	}
+	r.addAccount(s.Account())
 }

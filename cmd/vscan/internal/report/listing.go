@@ -21,9 +21,9 @@ func NewListReporter(out *console.Output, without bool) Reporter {
 	return &listReporter{base{out: out}, without}
 }
 
-func (r *listReporter) Hit(*search.Hit) error          { return r.err }
-func (r *listReporter) Rule(*search.RuleMatch) error   { return r.err }
-func (r *listReporter) Interval(engine.Interval) error { return r.err }
+func (r *listReporter) Hit(*search.Hit) error                  { return r.err }
+func (r *listReporter) Rule(*search.RuleMatch) error           { return r.err }
+func (r *listReporter) Interval(engine.Interval, uint64) error { return r.err }
 
 // End writes the name of the image if it belongs into the list.
 func (r *listReporter) End(s *search.Summary) {
@@ -61,6 +61,6 @@ func (r *matchReporter) Hit(h *search.Hit) error {
 	return r.write(r.line)
 }
 
-func (r *matchReporter) Rule(*search.RuleMatch) error   { return r.err }
-func (r *matchReporter) Interval(engine.Interval) error { return r.err }
-func (r *matchReporter) End(*search.Summary)            {}
+func (r *matchReporter) Rule(*search.RuleMatch) error           { return r.err }
+func (r *matchReporter) Interval(engine.Interval, uint64) error { return r.err }
+func (r *matchReporter) End(*search.Summary)                    {}

@@ -20,13 +20,15 @@ import (
 // implements it. Errors of writing are kept: methods return the first one, and nothing
 // written after it counts.
 type Reporter interface {
-	Begin(img *layered.Image)         // says that what follows is of this image
-	Hit(h *search.Hit) error          // writes a hit
-	Rule(m *search.RuleMatch) error   // writes a YARA rule that matches
-	LeftOut(rules []yara.Skipped)     // writes the rules that are asked of no image
-	End(s *search.Summary)            // writes the summary of an image
-	Interval(v engine.Interval) error // writes a mapping, a line of map
-	WriteError() error                // returns the first error of writing
+	Begin(img *layered.Image)       // says that what follows is of this image
+	Hit(h *search.Hit) error        // writes a hit
+	Rule(m *search.RuleMatch) error // writes a YARA rule that matches
+	LeftOut(rules []yara.Skipped)   // writes the rules that are asked of no image
+	End(s *search.Summary)          // writes the summary of an image
+	WriteError() error              // returns the first error of writing
+
+	// Interval writes a mapping, a line of map; zero is its Interval.ZeroBytes.
+	Interval(v engine.Interval, zero uint64) error
 }
 
 // Style says how things are written. Reporters of jsonl and csv, which are for
@@ -146,6 +148,14 @@ func sourceName(m *engine.Mapping) string {
 		return ""
 	}
 	return m.Source.Name()
+}
+
+// absenceOf returns why the bytes of a mapping are absent, or "" where they are not.
+func absenceOf(m *engine.Mapping) string {
+	if m.State != engine.Absent {
+		return ""
+	}
+	return m.Absence.String()
 }
 
 // shortName returns the name of a mapping for a line of text: the last part of a path.

@@ -182,7 +182,7 @@ func (r *textReporter) Rule(m *search.RuleMatch) error {
 }
 
 // Interval writes a mapping. The build-id of a file stands in its first line only.
-func (r *textReporter) Interval(v engine.Interval) error {
+func (r *textReporter) Interval(v engine.Interval, zero uint64) error {
 	m := v.Mapping
 	perm := m.Perm.String()
 	if perm == "" {
@@ -205,6 +205,14 @@ func (r *textReporter) Interval(v engine.Interval) error {
 		r.field("", "", 0)
 		r.line = append(append(r.line, "build-id "...), id...)
 		r.module = id + m.Name
+	}
+	if m.State == engine.Present && zero > 0 {
+		r.field("", "", 0)
+		r.line = append(append(r.line, wording.Size(zero)...), " zero"...)
+	}
+	if m.Absence != engine.Unsaved {
+		r.field("", "", 0)
+		r.line = append(r.line, m.Absence.String()...)
 	}
 	r.line = append(r.line, '\n')
 	return r.write(r.line)

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
@@ -31,6 +34,24 @@ type lane interface {
 // newScan begins a scan.
 func (sc *Scanner) newScan() *scan {
 	return &scan{Scanner: sc, cutter: shard.NewCutter(sc.cut, sc.opt.ShardSize, uint64(sc.overlap))}
+}
+
+// start starts the workers, each with what claims its shards. Where Options.Turn is asked,
+// the first worker need not ask, and has none wait any more once no shard is left.
+func (s *scan) start(ctx context.Context, group *errgroup.Group, claimsOf func(worker int) func(claim func() bool) lane) {
+	turns, over := context.WithCancel(ctx)
+	for i := range s.workers {
+		group.Go(func() error {
+			w := newWorker(s)
+			w.claims = claimsOf(i)
+			if i == 0 {
+				defer over()
+			} else if s.opt.Turn != nil {
+				w.turn = func() func() { return s.opt.Turn(turns) }
+			}
+			return w.work(ctx)
+		})
+	}
 }
 
 // next returns the spans of the next shard, in spans. It is called while a shard is claimed.

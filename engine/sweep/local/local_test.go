@@ -419,3 +419,41 @@ func TestInputsFail(t *testing.T) {
 	goOn(t, swept, o)
 	check(t, "images", show(t, swept), "a done 1 1", "notes skipped 0 0 no image", "b done 1 1")
 }
+
+// A worker that finds nothing to begin helps another one, and what is found is the same.
+func TestHelp(t *testing.T) {
+	for _, size := range []uint64{1 << 30, 500_000} { // one task, and two
+		image := write(t, t.TempDir(), "image", strings.Repeat("..needle..", 100_000))
+		dir := filepath.Join(t.TempDir(), "sweep")
+		db, err := state.Create(t.Context(), dir, setupOf(t, 0, "needle"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Add([]local.Input{{Arg: image}}); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := optionsOf()
+		o.Workers, o.TaskBytes, o.ShardSize = 3, size, 4096
+		searching, all := make(chan bool), make(chan bool)
+		go func() {
+			defer close(all)
+			for range o.Workers {
+				<-searching
+			}
+		}()
+		o.Pace = func(ctx context.Context, _ uint64) { // all workers search at a time
+			select {
+			case searching <- true:
+				<-all
+			case <-all:
+			case <-ctx.Done():
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := errors.Join(local.Run(ctx, db, *o), db.Close(true)); err != nil {
+			t.Fatal(err)
+		}
+		check(t, "images", show(t, dir), "image done 100000 100000")
+	}
+}

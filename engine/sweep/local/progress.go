@@ -107,6 +107,13 @@ func (p *Progress) settled(rec *state.Image) {
 	}
 }
 
+// unsettled returns how many images that are known are not settled.
+func (p *Progress) unsettled() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.is.Images - p.is.Settled)
+}
+
 // taskEnded says that a task of an image has searched so many bytes, and found so many matches.
 func (p *Progress) taskEnded(w *openWork, of *engine.Progress) {
 	p.mu.Lock()

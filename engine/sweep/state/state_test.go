@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -432,4 +433,25 @@ func TestDiedAtTheBeginning(t *testing.T) {
 	must(t, err)
 	must(t, db.Close(false))
 	reopen(t, dir).Close(false)
+}
+
+// A database that is not allowed to be read is another thing than none.
+func TestNotAllowed(t *testing.T) {
+	db, dir := newSweep(t)
+	must(t, db.Close(true))
+	if os.Getuid() == 0 {
+		t.Skip("who is root may read anything")
+	}
+	for path, mode := range map[string]os.FileMode{filepath.Join(dir, File): 0o600, dir: 0o700} {
+		must(t, os.Chmod(path, 0))
+		_, read := Read(t.Context(), dir)
+		_, open := Open(t.Context(), dir)
+		_, create := Create(t.Context(), dir, &asks)
+		for _, err := range []error{read, open, create} {
+			if !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		must(t, os.Chmod(path, mode))
+	}
 }

@@ -11,7 +11,7 @@
 //	inputs ─feeder→ state ─claim→ image ─one task→ settled
 //	                                 └─several→ tasks → results ─stitch→ settled
 //
-// What begins is written to the state before it begins. An image that needs more memory than is
+// What begins is written to the state. An image that needs more memory than is
 // left while others are searched is searched once more when it is alone, so that how many
 // workers there are changes nothing of what is found.
 package local

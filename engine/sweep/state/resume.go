@@ -46,11 +46,16 @@ func (db *DB) takeUp(ctx context.Context) error {
 		if err := t.exec("UPDATE image SET state = 'waiting', under_way = 0 WHERE state = 'running'"); err != nil {
 			return err
 		}
-		row, err := t.row("SELECT coalesce(max(n), -1) + 1 FROM image")
+		row, err := t.row(`SELECT (SELECT coalesce(max(n), -1) + 1 FROM image),
+			EXISTS (SELECT 1 FROM image WHERE state = 'waiting' AND tries > 0) OR EXISTS (SELECT 1 FROM task WHERE state = 'waiting' AND tries > 0)`)
 		if err != nil {
 			return err
 		}
-		return row.Scan(&db.next)
+		if err := row.Scan(&db.next, &db.careful); err != nil {
+			return err
+		}
+		db.careful = db.careful || db.lock.died
+		return nil
 	}); err != nil {
 		return err
 	}

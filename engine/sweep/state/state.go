@@ -10,8 +10,8 @@
 // was made; it is on the disk, and safe from a power cut, at most 5 s after that. Results of
 // a task become valid in the transaction in which the task ends, so there is never a part of one.
 //
-// What begins is written before it begins. So what was under way when the program died is
-// known, and what was under way twice can be set aside.
+// What begins is written as it begins, and once the program has died, before it begins. So what
+// was under way when the program died is known, and what was under way twice can be set aside.
 //
 // The tables (docs/sweep.md has their columns):
 //
@@ -126,6 +126,8 @@ type DB struct {
 	summaries
 	next  int  // the place of the next image; of the writer's goroutine
 	begun bool // whether an image was claimed; likewise
+
+	careful bool // what begins is committed first: see begin
 }
 
 // Create begins a sweep in a folder, which is made where it is not there. The error is an

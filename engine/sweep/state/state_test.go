@@ -455,3 +455,28 @@ func TestNotAllowed(t *testing.T) {
 		must(t, os.Chmod(path, mode))
 	}
 }
+
+// What begins is waited for once the program has died in the sweep, also where it ended of its own
+// will since, until all of that is done.
+func TestCareful(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "one"}})
+	must(t, err)
+	for i, how := range []struct {
+		end  func()
+		want bool
+	}{
+		{func() { must(t, db.Close(false)) }, false},
+		{func() { db.dies(t) }, true},
+		{func() { must(t, db.GiveBack(0)); must(t, db.Close(false)) }, true},
+		{func() { must(t, db.Settle(&Image{N: 0, State: Done}, Beside{})); must(t, db.Close(false)) }, false},
+	} {
+		_, err := db.Claim()
+		must(t, err)
+		how.end()
+		if db = reopen(t, dir); db.careful != how.want {
+			t.Errorf("%d: careful %v", i, db.careful)
+		}
+	}
+	must(t, db.Close(false))
+}

@@ -179,10 +179,21 @@ func (t *tx) tasks(n int) (all []Task, err error) {
 	return all, rows.Err()
 }
 
+// begin notes that something begins. In a sweep in which the program died, it waits until that is
+// committed, so that what it dies in once more is known for sure. Else it does not: what
+// dies before the commit, within a millisecond or so, is not noted, or what ended right
+// before it is; that counts once at most, for from then on all is waited for.
+func (db *DB) begin(do func(*tx) error) error {
+	if db.careful {
+		return db.writer.wait(do)
+	}
+	return db.writer.soon(do)
+}
+
 // Planned says that a claimed image has several tasks, which wait. Nothing of the image
 // itself is under way any more.
 func (db *DB) Planned(n int, identity []byte, tasks []Task) error {
-	return db.writer.wait(func(t *tx) error {
+	return db.begin(func(t *tx) error {
 		for k, task := range tasks {
 			if err := t.exec("INSERT INTO task (image, k, state, first, last, bytes) VALUES (?, ?, 'waiting', ?, ?, ?)",
 				n, k, int64(task.Range.First), int64(task.Range.Last), int64(task.Bytes)); err != nil {
@@ -195,12 +206,12 @@ func (db *DB) Planned(n int, identity []byte, tasks []Task) error {
 
 // Opened says that an image that was planned before is open again.
 func (db *DB) Opened(n int) error {
-	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 0, tries = tries - 1 WHERE n = ?", n) })
+	return db.begin(func(t *tx) error { return t.exec("UPDATE image SET under_way = 0, tries = tries - 1 WHERE n = ?", n) })
 }
 
-// BeginTask says that a task is begun, which is committed.
+// BeginTask says that a task is begun.
 func (db *DB) BeginTask(n, k int) error {
-	return db.writer.wait(func(t *tx) error {
+	return db.begin(func(t *tx) error {
 		return t.exec("UPDATE task SET under_way = 1, tries = tries + 1 WHERE image = ? AND k = ?", n, k)
 	})
 }
@@ -227,7 +238,8 @@ func (db *DB) GiveBackTask(n, k int) error {
 	})
 }
 
-// BeginSettling says that the results of all tasks of an image are put together now.
+// BeginSettling says that the results of all tasks of an image are put together now, which can
+// be read once it returns.
 func (db *DB) BeginSettling(n int) error {
 	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 1, tries = tries + 1 WHERE n = ?", n) })
 }

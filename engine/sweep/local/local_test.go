@@ -325,7 +325,7 @@ func TestTaskTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := db.Retry(t.Context()); err != nil || n != 2 {
+	if n, err := db.Retry(t.Context(), nil); err != nil || n != 2 {
 		t.Errorf("%d images are tried again, %v", n, err)
 	}
 	db.Close(false)

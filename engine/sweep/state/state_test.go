@@ -191,7 +191,7 @@ func TestUnderWay(t *testing.T) {
 		t.Errorf("%+v", two)
 	}
 	must(t, db.GiveBack(1))
-	n, err := db.Retry(t.Context())
+	n, err := db.Retry(t.Context(), nil)
 	if must(t, err); n != 1 {
 		t.Errorf("%d images are tried again", n)
 	}
@@ -477,6 +477,38 @@ func TestCareful(t *testing.T) {
 		if db = reopen(t, dir); db.careful != how.want {
 			t.Errorf("%d: careful %v", i, db.careful)
 		}
+	}
+	must(t, db.Close(false))
+}
+
+// What failed and is no image is left to those that it stands for by Retry, and the images are not all
+// known then; what fails once more has failed.
+func TestRetryNoImages(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "locked", Fail: "permission denied"}, {Arg: "folder"}, {Arg: "image"}, {Arg: "good"}})
+	must(t, err)
+	must(t, db.SetListed())
+	for n, state := range []string{Failed, Failed, Done} {
+		_, err := db.Claim()
+		must(t, err)
+		must(t, db.Settle(&Image{N: n + 1, State: state}, Beside{}))
+	}
+	must(t, db.Close(true))
+	db = reopen(t, dir)
+	n, err := db.Retry(t.Context(), func(arg string) bool { return arg != "image" })
+	if must(t, err); n != 3 {
+		t.Errorf("%d are tried again", n)
+	}
+	if r := db.Resumed(); r.Listed || r.Left != 1 || r.Kept != 3 {
+		t.Errorf("%+v", r)
+	}
+	added, err := db.Add([]Input{{Arg: "locked", Fail: "permission denied"}, {Arg: "folder/1"}, {Arg: "image"}, {Arg: "good"}})
+	if must(t, err); added != (Added{Images: 1, Failed: 1, Named: 1}) {
+		t.Errorf("%+v", added)
+	}
+	totals, err := db.Totals(t.Context())
+	if want := map[string]uint64{Failed: 1, Skipped: 1, Waiting: 2, Done: 1}; err != nil || !reflect.DeepEqual(totals.States, want) {
+		t.Errorf("%v, %v", totals, err)
 	}
 	must(t, db.Close(false))
 }

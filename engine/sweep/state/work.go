@@ -28,7 +28,7 @@ func (in *Input) state() (state, reason string) {
 }
 
 // Added is how many images were added, and how many of these are skipped, or have failed. Named
-// is how many that were skipped before wait, since they are named as well.
+// is how many that were skipped before wait, since they are named as well, or have failed again.
 type Added struct{ Images, Skipped, Failed, Named uint64 }
 
 // Add adds images behind those that are known, in their order. One that is known already is
@@ -54,10 +54,14 @@ func (db *DB) Add(inputs []Input) (added Added, err error) {
 				added.count(state)
 				continue
 			}
-			if state == Waiting && !in.Below {
-				if err := nameFound(t, in.Arg, &added); err != nil {
-					return err
-				}
+			switch {
+			case state == Failed:
+				err = failAgain(t, &in, &added)
+			case state == Waiting && !in.Below:
+				err = nameFound(t, in.Arg, &added)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
@@ -84,6 +88,22 @@ func nameFound(t *tx, arg string, added *Added) error {
 		return t.exec("UPDATE image SET below = 0, state = 'waiting', reason = '', tries = 0 WHERE n = ?", n)
 	}
 	return t.exec("UPDATE image SET below = 0 WHERE n = ?", n)
+}
+
+// failAgain has what Retry took for no image fail once more.
+func failAgain(t *tx, in *Input, added *Added) error {
+	s, err := t.stmt("UPDATE image SET below = ?, state = 'failed', reason = ? WHERE arg = ? AND below = 1 AND state = 'skipped' AND tries = 0")
+	if err != nil {
+		return err
+	}
+	done, err := s.Exec(in.Below, in.Fail, []byte(in.Arg))
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	added.Named += uint64(n)
+	added.Failed += uint64(n)
+	return err
 }
 
 // count counts an image that was added in a state.

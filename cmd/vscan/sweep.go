@@ -570,7 +570,8 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 			return err
 		}
 	}
-	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)))
+	is, _ := progress.Read()
+	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)), is.Unopened)
 }
 
 // sweepProgress returns how far a sweep is, what is under way in the order of names.
@@ -641,9 +642,10 @@ func acceptor(dir string) func(*layered.Image) error {
 	}
 }
 
-// sweepOutcome tells how a sweep went that left out so many rules, and returns its exit code.
-func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) error {
-	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut
+// sweepOutcome tells how a sweep went that left out so many rules, and where so many images could
+// not be opened any more that were searched before. It returns the exit code.
+func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut, unopened uint64) error {
+	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut + unopened
 	least := ""
 	if t.AtLeast > 0 {
 		least = "at least "
@@ -654,6 +656,9 @@ func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) err
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)
 		}
+	}
+	if unopened > 0 {
+		text += fmt.Sprintf(", %d kept that cannot be opened any more", unopened)
 	}
 	if leftOut > 0 {
 		text += fmt.Sprintf(", %s left out", wording.Count(leftOut, "rule"))

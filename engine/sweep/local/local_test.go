@@ -257,12 +257,14 @@ func TestChangedImages(t *testing.T) {
 	dir := t.TempDir()
 	same, longer := write(t, dir, "same", "needle"), write(t, dir, "longer", "needle")
 	gone, bytes := write(t, dir, "gone", "needle"), write(t, dir, "bytes", "needle")
-	o, _ := optionsOf(same, longer, gone, bytes)
+	packed := write(t, dir, "packed", "needle")
+	o, _ := optionsOf(same, longer, gone, bytes, packed)
 	swept, err := begin(t, t.Context(), setupOf(t, 0, "needle"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, dir, "longer", "needle needle")
+	write(t, dir, "packed", "\x1f\x8b\x08"+strings.Repeat("\x00", 100))
 	at := time.Now().Add(-time.Hour)
 	info, err := os.Stat(bytes)
 	if err != nil {
@@ -273,13 +275,18 @@ func TestChangedImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, told := optionsOf()
+	o.Progress = &local.Progress{}
 	goOn(t, swept, o)
-	check(t, "images", show(t, swept), "same done 1 1", "longer done 2 2", "gone done 1 1", "bytes done 0 0")
+	check(t, "images", show(t, swept), "same done 1 1", "longer done 2 2", "gone done 1 1", "bytes done 0 0", "packed done 1 1")
+	if is, _ := o.Progress.Read(); is.Unopened != 1 {
+		t.Errorf("%+v", is)
+	}
 	text := strings.Join(told(), "\n")
 	for _, want := range []string{
 		"longer: searched anew: it changed since it was searched: longer had 6 bytes, and has 13",
 		"bytes: searched anew: it changed since it was searched: its files have the same sizes and times, and other bytes",
 		"gone: what was found is kept, and the image cannot be opened any more",
+		"packed: what was found is kept, and the image cannot be opened any more: ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("told\n%s\nwant %s", text, want)

@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -462,5 +463,43 @@ func TestHelp(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(t, "images", show(t, dir), "image done 100000 100000")
+	}
+}
+
+// That a sweep is asked to end is noted at once, so that what is under way does not count as tried
+// in vain, also where a worker does not end by that and somebody ends the program.
+func TestEndingIsNoted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck, free := make(chan bool), make(chan bool)
+	o, _ := optionsOf(write(t, t.TempDir(), "image", "needle"))
+	o.Sink = func(w io.Writer) search.Sink {
+		return &cancels{lines{w}, 1, func() { close(stuck); <-free }}
+	}
+	dir := filepath.Join(t.TempDir(), "sweep")
+	db, err := state.Create(t.Context(), dir, setupOf(t, 0, "needle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- local.Run(ctx, db, *o) }()
+	<-stuck
+	cancel()
+	guard, over := context.WithTimeout(t.Context(), time.Minute)
+	defer over()
+	for how := ""; how != "ended"; {
+		lock, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "sweep.lock")+"?immutable=1&mode=ro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(lock.QueryRowContext(guard, "SELECT how FROM run").Scan(&how), lock.Close()); err != nil {
+			t.Fatalf("the program %s: %v", how, err)
+		}
+	}
+	close(free)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := db.Close(false); err != nil {
+		t.Fatal(err)
 	}
 }

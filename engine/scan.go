@@ -40,17 +40,21 @@ func (sc *Scanner) newScan() *scan {
 // the first worker need not ask, and has none wait any more once no shard is left.
 func (s *scan) start(ctx context.Context, group *errgroup.Group, claimsOf func(worker int) func(claim func() bool) lane) {
 	turns, over := context.WithCancel(ctx)
-	for i := range s.workers {
-		group.Go(func() error {
-			w := newWorker(s)
-			w.claims = claimsOf(i)
-			if i == 0 {
-				defer over()
-			} else if s.opt.Turn != nil {
-				w.turn = func() func() { return s.opt.Turn(turns) }
-			}
-			return w.work(ctx)
-		})
+	work := func(i int, turn func() func()) error {
+		w := newWorker(s)
+		w.claims, w.turn = claimsOf(i), turn
+		return w.work(ctx)
+	}
+	group.Go(func() error {
+		defer over()
+		return work(0, nil)
+	})
+	var turn func() func()
+	if s.opt.Turn != nil {
+		turn = func() func() { return s.opt.Turn(turns) }
+	}
+	for i := 1; i < s.workers; i++ {
+		group.Go(func() error { return work(i, turn) })
 	}
 }
 

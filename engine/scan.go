@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"vscan/engine/addr"
 	"vscan/engine/shard"
@@ -31,6 +34,28 @@ type lane interface {
 // newScan begins a scan.
 func (sc *Scanner) newScan() *scan {
 	return &scan{Scanner: sc, cutter: shard.NewCutter(sc.cut, sc.opt.ShardSize, uint64(sc.overlap))}
+}
+
+// start starts the workers, each with what claims its shards. Where Options.Turn is asked,
+// the first worker need not ask, and has none wait any more once no shard is left.
+func (s *scan) start(ctx context.Context, group *errgroup.Group, claimsOf func(worker int) func(claim func() bool) lane) {
+	turns, over := context.WithCancel(ctx)
+	work := func(i int, turn func() func()) error {
+		w := newWorker(s)
+		w.claims, w.turn = claimsOf(i), turn
+		return w.work(ctx)
+	}
+	group.Go(func() error {
+		defer over()
+		return work(0, nil)
+	})
+	var turn func() func()
+	if s.opt.Turn != nil {
+		turn = func() func() { return s.opt.Turn(turns) }
+	}
+	for i := 1; i < s.workers; i++ {
+		group.Go(func() error { return work(i, turn) })
+	}
 }
 
 // next returns the spans of the next shard, in spans. It is called while a shard is claimed.

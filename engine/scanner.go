@@ -79,6 +79,12 @@ type Options struct {
 	// returns soon after ctx has ended. Scans that share one are slowed down together.
 	Pace func(ctx context.Context, bytes uint64)
 
+	// Turn, if not nil, is called by every worker but one before it takes a shard. It waits
+	// until the worker may, and returns what is called once the shard is searched, or nil
+	// once ctx has ended, as it does when there is no shard left. So scans that share one can
+	// have more workers than run at a time, and those of one go on where another has ended.
+	Turn func(ctx context.Context) (over func())
+
 	// Budget is asked by Compile for the memory of the scanner and of one scan before it
 	// is spent, for as long as the scanner is used: the caller gives it a Share, and
 	// releases that. CompileSet asks it for what scanners share, and Compiled.Scanner for
@@ -328,13 +334,7 @@ func (sc *Scanner) deliver(ctx context.Context, keepExcepted bool, yield func(*B
 		return nil
 	}
 	var group errgroup.Group
-	for range sc.workers {
-		group.Go(func() error {
-			w := newWorker(s)
-			w.claims = claims
-			return w.work(ctx)
-		})
-	}
+	s.start(ctx, &group, func(int) func(func() bool) lane { return claims })
 	var workErr error
 	var last addr.Addr // of the hits that were taken, where yield wanted no more
 	func() {

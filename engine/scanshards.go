@@ -32,14 +32,10 @@ func (sc *Scanner) ScanShards(ctx context.Context, yield func(worker int, shard 
 	s := sc.newScan()
 	d := &direct{scan: s, yield: yield}
 	var group errgroup.Group
-	for i := range sc.workers {
-		group.Go(func() error {
-			w := newWorker(s)
-			l := &directLane{direct: d, worker: i}
-			w.claims = func(claim func() bool) lane { return l.next(ctx, claim) }
-			return w.work(ctx)
-		})
-	}
+	s.start(ctx, &group, func(i int) func(func() bool) lane {
+		l := &directLane{direct: d, worker: i}
+		return func(claim func() bool) lane { return l.next(ctx, claim) }
+	})
 	err := group.Wait()
 	stats.Hits, stats.Stopped = d.hits.Load(), d.stopped.Load()
 	stats.Cut, stats.Excepted = d.stats.Cut, d.stats.Excepted

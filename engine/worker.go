@@ -32,6 +32,7 @@ import (
 type worker struct {
 	emitter
 	claims func(claim func() bool) lane // claims the next shard and returns its lane; nil where there is none
+	turn   func() (over func())         // waits for the worker's turn, as Options.Turn does; nil: it need not wait
 	*desk
 	buf   []byte
 	spans []shard.Span
@@ -126,27 +127,40 @@ func (w *worker) work(ctx context.Context) error {
 		w.leave(w.desk)
 		w.desk = nil
 	}()
-	for {
-		w.spans = w.spans[:0]
-		w.lane = w.claims(func() bool {
-			w.spans = w.next(w.spans)
-			return len(w.spans) > 0
-		})
-		if w.lane == nil {
-			return nil
-		}
-		for k := range w.spans {
-			if !w.span(ctx, &w.spans[k]) {
-				w.spans = w.spans[:k+1] // the others have not been searched
-				return nil
-			}
-		}
-		if !w.flush() {
-			return nil
-		}
-		w.losses.endShard(w.spans)
-		w.lane.Close()
+	for w.shard(ctx) {
 	}
+	return nil
+}
+
+// shard searches the next shard. It returns false where there is none, or the scan has ended.
+func (w *worker) shard(ctx context.Context) bool {
+	w.spans = w.spans[:0]
+	if w.turn != nil {
+		over := w.turn()
+		if over == nil {
+			return false
+		}
+		defer over()
+	}
+	w.lane = w.claims(func() bool {
+		w.spans = w.next(w.spans)
+		return len(w.spans) > 0
+	})
+	if w.lane == nil {
+		return false
+	}
+	for k := range w.spans {
+		if !w.span(ctx, &w.spans[k]) {
+			w.spans = w.spans[:k+1] // the others have not been searched
+			return false
+		}
+	}
+	if !w.flush() {
+		return false
+	}
+	w.losses.endShard(w.spans)
+	w.lane.Close()
+	return true
 }
 
 // account adds what the worker has searched and lost to the account of the scan.

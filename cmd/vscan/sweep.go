@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -22,6 +23,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/cmd/vscan/internal/console"
 	"vscan/cmd/vscan/internal/report"
 	"vscan/engine"
 	"vscan/engine/image/layered"
@@ -368,7 +370,31 @@ func (a *commands) resumeSweep(cmd *cobra.Command, f *sweepFlags, args []string)
 	if db.Resumed().Listed {
 		given = nil
 	}
+	if err := a.listAgain(cmd, f.resume, given); err != nil {
+		return errors.Join(err, db.Close(false))
+	}
 	return a.runSweep(cmd, f, db, given)
+}
+
+// listAgain tells that a list of images is wanted on standard input once more, where it is among
+// what was given, and returns an error where there is none.
+func (a *commands) listAgain(cmd *cobra.Command, dir string, given []string) error {
+	if _, err := os.Lstat("@-"); err == nil || !slices.Contains(given, "@-") {
+		return nil
+	}
+	a.Begin("waiting for the list of images on standard input")
+	in := bufio.NewReader(readUntil(cmd.Context(), cmd.InOrStdin()))
+	if !console.IsTerminal(cmd.InOrStdin()) {
+		a.Note("%s: not all images are known: the list on standard input (@-) is read once more", dir)
+		switch _, err := in.Peek(1); {
+		case err == nil:
+			cmd.SetIn(in)
+			return nil
+		case err != io.EOF:
+			return err
+		}
+	}
+	return fmt.Errorf("%s: not all images are known, for the list on standard input (@-) was not read to its end: write it to vscan sweep --resume once more", dir)
 }
 
 // noteLeftOutOf tells which rules were left out when a sweep was begun.
@@ -409,7 +435,7 @@ func (a *commands) noteResumed(ctx context.Context, f *sweepFlags, db *state.DB)
 	again := uint64(0)
 	if f.retry {
 		var err error
-		if again, err = db.Retry(ctx); err != nil {
+		if again, err = db.Retry(ctx, standsForOthers); err != nil {
 			return err
 		}
 	}
@@ -432,6 +458,12 @@ func (a *commands) noteResumed(ctx context.Context, f *sweepFlags, db *state.DB)
 		a.Note("%s: it was begun by %s", f.resume, r.Version)
 	}
 	return nil
+}
+
+// standsForOthers reports whether an argument that was no image stands for several by now.
+func standsForOthers(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.IsDir() || err != nil && (strings.HasPrefix(arg, "@") || hasMeta(arg))
 }
 
 // sweepImages returns the images that arguments stand for. What cannot be read to find them is
@@ -538,7 +570,8 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 			return err
 		}
 	}
-	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)))
+	is, _ := progress.Read()
+	return a.sweepOutcome(db.Dir(), totals, uint64(len(setup.LeftOut)), is.Unopened)
 }
 
 // sweepProgress returns how far a sweep is, what is under way in the order of names.
@@ -609,9 +642,10 @@ func acceptor(dir string) func(*layered.Image) error {
 	}
 }
 
-// sweepOutcome tells how a sweep went that left out so many rules, and returns its exit code.
-func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) error {
-	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut
+// sweepOutcome tells how a sweep went that left out so many rules, and where so many images could
+// not be opened any more that were searched before. It returns the exit code.
+func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut, unopened uint64) error {
+	incomplete := t.States[state.Failed] + t.States[state.Partial] + t.States[state.Aside] + leftOut + unopened
 	least := ""
 	if t.AtLeast > 0 {
 		least = "at least "
@@ -622,6 +656,9 @@ func (a *commands) sweepOutcome(dir string, t *state.Totals, leftOut uint64) err
 		if n := t.States[s]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s)
 		}
+	}
+	if unopened > 0 {
+		text += fmt.Sprintf(", %d kept that cannot be opened any more", unopened)
 	}
 	if leftOut > 0 {
 		text += fmt.Sprintf(", %s left out", wording.Count(leftOut, "rule"))

@@ -97,6 +97,7 @@ type Query struct {
 	ShardSize uint64
 	Kernel    simd.Level
 	Pace      func(ctx context.Context, bytes uint64)
+	Turn      func(ctx context.Context) (over func())
 }
 
 // Want is how much of what is found is wanted.
@@ -286,7 +287,7 @@ func (q *Query) Target(img *layered.Image) (patterns.Target, error) {
 func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
-		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{}, Pace: q.Pace,
+		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{}, Pace: q.Pace, Turn: q.Turn,
 		PerMapping: q.Rules != nil && q.PerMapping,
 	}
 	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)

@@ -117,6 +117,16 @@ func TestQueryPace(t *testing.T) {
 	}
 }
 
+// Workers of a query ask for their turns, all but one.
+func TestQueryTurn(t *testing.T) {
+	var asked atomic.Uint64
+	turn := func(ctx context.Context) func() { asked.Add(1); return func() {} }
+	q := Query{Patterns: parsed(t, "two"), Workers: 2, ShardSize: 1, Turn: turn}
+	if sum, err := q.Run(t.Context(), imageOf(t, "one two one"), &recorder{}); err != nil || sum.Hits != 1 || asked.Load() == 0 {
+		t.Errorf("%+v, %v; asked for %d turns", sum, err, asked.Load())
+	}
+}
+
 // What is wanted decides what the sink gets, and never what is counted but for the first hit.
 func TestWant(t *testing.T) {
 	img := imageOf(t, strings.Repeat("ab", 50))

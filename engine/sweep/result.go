@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"math"
+	"sync"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -70,13 +71,21 @@ func newResultWriter(w io.Writer, h header) (*resultWriter, error) {
 	r := &resultWriter{sum: sha256.New()}
 	r.to = io.MultiWriter(w, r.sum)
 	r.frames = bufio.NewWriterSize(frameWriter{r}, maxFrame)
-	if r.zip, err = gzip.NewWriterLevel(r.frames, gzip.BestSpeed); err != nil {
-		return nil, err
-	}
+	r.zip = zippers.Get().(*gzip.Writer)
+	r.zip.Reset(r.frames)
 	r.write([]byte(magic))
 	r.write(append(head, '\n'))
 	return r, r.err
 }
+
+// zippers has what compresses results, which is large, for the next result.
+var zippers = sync.Pool{New: func() any {
+	zip, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // there is no such level
+	}
+	return zip
+}}
 
 func (r *resultWriter) write(b []byte) {
 	if r.err == nil {
@@ -126,6 +135,8 @@ func (r *resultWriter) end(a *Account) error {
 			r.err = err
 		}
 	}
+	zippers.Put(r.zip)
+	r.zip = nil
 	a.Matches = r.n
 	account, err := a.encode()
 	if err != nil {

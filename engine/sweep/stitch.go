@@ -143,7 +143,7 @@ func (r *Results) Account(task int) *Account {
 // of them together.
 //
 // Errors are those of search.Query.Prepare and Search.Run, and a *ResultError where a result
-// can no longer be read as it was; then what was handed over is not all.
+// can no longer be read as it was, or has a match that is none in the image; then what was handed over is not all.
 func (r *Results) Stitch(ctx context.Context, n int, img *layered.Image, q *search.Query, sink search.Sink) (*search.Summary, error) {
 	s, err := q.Prepare(ctx, img)
 	if err != nil {
@@ -155,7 +155,8 @@ func (r *Results) Stitch(ctx context.Context, n int, img *layered.Image, q *sear
 
 // StitchInto does what Stitch does, with a search that was prepared for the image.
 func (r *Results) StitchInto(ctx context.Context, n int, s *search.Search, sink search.Sink) (*search.Summary, error) {
-	found := search.Found{Matches: func(yield func(search.Match) bool) error { return r.matches(ctx, n, yield) }}
+	from := "" // the name of the result whose matches are handed over
+	found := search.Found{Matches: func(yield func(search.Match) bool) error { return r.matches(ctx, n, &from, yield) }}
 	kernels := map[simd.Level]bool{}
 	first, end := r.plan.tasksOf(n)
 	for i := first; i < end; i++ {
@@ -170,7 +171,11 @@ func (r *Results) StitchInto(ctx context.Context, n int, s *search.Search, sink 
 	}
 	slices.Sort(found.Stats.Kernels)
 	found.Stats.Unreadable = addr.Merge(found.Stats.Unreadable)
-	return s.Stitch(ctx, sink, found)
+	sum, err := s.Stitch(ctx, sink, found)
+	if none := (*search.MatchError)(nil); errors.As(err, &none) {
+		err = &ResultError{from, none.Error()}
+	}
+	return sum, err
 }
 
 // addTo adds an account to those of other tasks.
@@ -195,14 +200,16 @@ func (a *Account) addTo(found *search.Found, kernels map[simd.Level]bool) {
 // errEnough ends the reading of results.
 var errEnough = errors.New("enough")
 
-// matches yields the matches of an image, by its index, in order.
-func (r *Results) matches(ctx context.Context, n int, yield func(search.Match) bool) error {
+// matches yields the matches of an image, by its index, in order. from is set to the name of the
+// result that they come from.
+func (r *Results) matches(ctx context.Context, n int, from *string, yield func(search.Match) bool) error {
 	first, end := r.plan.tasksOf(n)
 	for i := first; i < end; i++ {
 		have := r.have[i]
 		if have == nil {
 			continue
 		}
+		*from = have.name
 		err := have.matches(ctx, r.plan.header(i), r.plan.Tasks[i].Range, yield)
 		if errors.Is(err, errEnough) {
 			return nil

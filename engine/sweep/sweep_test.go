@@ -698,8 +698,8 @@ func TestHostileResultsOfRules(t *testing.T) {
 	if err := all.Add(t.Context(), "hostile", open(withAccount(t, p, 0, &Account{}, m))); err != nil {
 		t.Fatal(err)
 	}
-	var e *search.MatchError
-	if s, _, err := stitched(t, p, all, 0, search.WantHits); !errors.As(err, &e) || len(s.lines) != 1 {
+	var e *ResultError
+	if s, _, err := stitched(t, p, all, 0, search.WantHits); !errors.As(err, &e) || e.Name != "hostile" || !strings.Contains(e.Why, "is none") || len(s.lines) != 1 {
 		t.Errorf("%v, %q", err, s.lines)
 	}
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"sync"
@@ -74,6 +75,9 @@ func (r *runner) differs(ctx context.Context, s *state.Settled) string {
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Note(s.Arg, "what was found is kept, and the image cannot be opened any more: "+reasonOf(s.Arg, err))
+			if !errors.Is(err, fs.ErrNotExist) {
+				r.Progress.unopened()
+			}
 		}
 		return ""
 	}

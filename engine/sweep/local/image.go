@@ -69,7 +69,7 @@ func (r *runner) image(ctx context.Context, c *state.Claim) error {
 			}
 		}
 		*rec = state.Image{N: c.N, Arg: c.Arg}
-		w, is, stamp, sum, err = r.openAndSearch(inside, c, rec, at)
+		w, is, stamp, sum, err = r.openAndSearch(inside, c, rec, at, alone)
 		return err
 	}, func() bool { return starved(sum) })
 	switch fatal := (*stateError)(nil); {
@@ -148,7 +148,7 @@ func (r *runner) settled(rec *state.Image, b state.Beside) error {
 
 // openAndSearch opens an image, and searches it if it is one task. Otherwise it returns the
 // image with its tasks.
-func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.Image, at *tracked) (_ *openWork, is []byte, stamp string, sum *search.Summary, err error) {
+func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.Image, at *tracked, alone bool) (_ *openWork, is []byte, stamp string, sum *search.Summary, err error) {
 	share := r.Budget.Share()
 	opening := r.opening
 	opening.Budget = share
@@ -189,7 +189,7 @@ func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.I
 	if keep, err = r.goOn(c, w, &now); keep || err != nil {
 		return w, nil, "", nil, err
 	}
-	s, err := r.query.Prepare(ctx, img)
+	s, err := r.queryOf(alone).Prepare(ctx, img)
 	if err != nil {
 		return nil, nil, "", nil, err
 	}
@@ -291,7 +291,7 @@ func (r *runner) task(ctx context.Context, w *openWork, k int) error {
 	}
 	inside, cancel := r.inTime(ctx)
 	defer cancel()
-	err := r.withMemory(func(bool) error { return r.searchTask(inside, w, k) }, func() bool { return false })
+	err := r.withMemory(func(alone bool) error { return r.searchTask(inside, w, k, alone) }, func() bool { return false })
 	switch bad := (*stateError)(nil); {
 	case errors.As(err, &bad):
 		return bad.err
@@ -321,8 +321,8 @@ func (r *runner) task(ctx context.Context, w *openWork, k int) error {
 }
 
 // searchTask writes the result of a task to the state.
-func (r *runner) searchTask(ctx context.Context, w *openWork, k int) error {
-	part, err := r.query.PreparePart(ctx, w.img, w.plan.Tasks[k].Range)
+func (r *runner) searchTask(ctx context.Context, w *openWork, k int, alone bool) error {
+	part, err := r.queryOf(alone).PreparePart(ctx, w.img, w.plan.Tasks[k].Range)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,8 @@
 // Package local runs a sweep over many images on this machine, with its state in a database
 // (engine/sweep/state).
 //
-// Workers take tasks, each of which they search on one goroutine. Of an image that takes
+// Workers take tasks, each of which they search on one goroutine; those that find nothing more
+// to begin help others. Of an image that takes
 // more than Options.TaskBytes the search is cut into tasks of that size, which all workers
 // share; once the last is done, their results are put together, the image is settled, and the
 // results are dropped. A smaller image is one task, and settled at once, so that many of them
@@ -10,7 +11,7 @@
 //	inputs ─feeder→ state ─claim→ image ─one task→ settled
 //	                                 └─several→ tasks → results ─stitch→ settled
 //
-// What begins is written to the state before it begins. An image that needs more memory than is
+// What begins is written to the state. An image that needs more memory than is
 // left while others are searched is searched once more when it is alone, so that how many
 // workers there are changes nothing of what is found.
 package local
@@ -150,6 +151,9 @@ type runner struct {
 	fed      uint64      // how often images were added
 	feeding  bool        // whether more may be added
 	busy     int         // workers that may make more to do
+	idle     int         // workers that wait for something to do
+	lent     int         // of these, those that help others
+	lendable sync.Cond   // signalled when there may be one that can
 	ended    error       // why nothing more is begun
 	late     error       // of Inputs: told at the end
 }
@@ -178,7 +182,7 @@ func Run(ctx context.Context, db *state.DB, o Options) error {
 		return err
 	}
 	r := &runner{Options: o, db: db, names: map[string]int{}}
-	r.changed.L = &r.mu
+	r.changed.L, r.lendable.L = &r.mu, &r.mu
 	if r.of, r.query, r.opening, err = Query(ctx, setup, o.Budget); err != nil {
 		return err
 	}

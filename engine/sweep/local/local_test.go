@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -257,12 +258,14 @@ func TestChangedImages(t *testing.T) {
 	dir := t.TempDir()
 	same, longer := write(t, dir, "same", "needle"), write(t, dir, "longer", "needle")
 	gone, bytes := write(t, dir, "gone", "needle"), write(t, dir, "bytes", "needle")
-	o, _ := optionsOf(same, longer, gone, bytes)
+	packed := write(t, dir, "packed", "needle")
+	o, _ := optionsOf(same, longer, gone, bytes, packed)
 	swept, err := begin(t, t.Context(), setupOf(t, 0, "needle"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, dir, "longer", "needle needle")
+	write(t, dir, "packed", "\x1f\x8b\x08"+strings.Repeat("\x00", 100))
 	at := time.Now().Add(-time.Hour)
 	info, err := os.Stat(bytes)
 	if err != nil {
@@ -273,13 +276,18 @@ func TestChangedImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, told := optionsOf()
+	o.Progress = &local.Progress{}
 	goOn(t, swept, o)
-	check(t, "images", show(t, swept), "same done 1 1", "longer done 2 2", "gone done 1 1", "bytes done 0 0")
+	check(t, "images", show(t, swept), "same done 1 1", "longer done 2 2", "gone done 1 1", "bytes done 0 0", "packed done 1 1")
+	if is, _ := o.Progress.Read(); is.Unopened != 1 {
+		t.Errorf("%+v", is)
+	}
 	text := strings.Join(told(), "\n")
 	for _, want := range []string{
 		"longer: searched anew: it changed since it was searched: longer had 6 bytes, and has 13",
 		"bytes: searched anew: it changed since it was searched: its files have the same sizes and times, and other bytes",
 		"gone: what was found is kept, and the image cannot be opened any more",
+		"packed: what was found is kept, and the image cannot be opened any more: ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("told\n%s\nwant %s", text, want)
@@ -325,7 +333,7 @@ func TestTaskTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := db.Retry(t.Context()); err != nil || n != 2 {
+	if n, err := db.Retry(t.Context(), nil); err != nil || n != 2 {
 		t.Errorf("%d images are tried again, %v", n, err)
 	}
 	db.Close(false)
@@ -418,4 +426,80 @@ func TestInputsFail(t *testing.T) {
 	o, _ = optionsOf(a, b)
 	goOn(t, swept, o)
 	check(t, "images", show(t, swept), "a done 1 1", "notes skipped 0 0 no image", "b done 1 1")
+}
+
+// A worker that finds nothing to begin helps another one, and what is found is the same.
+func TestHelp(t *testing.T) {
+	for _, size := range []uint64{1 << 30, 500_000} { // one task, and two
+		image := write(t, t.TempDir(), "image", strings.Repeat("..needle..", 100_000))
+		dir := filepath.Join(t.TempDir(), "sweep")
+		db, err := state.Create(t.Context(), dir, setupOf(t, 0, "needle"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Add([]local.Input{{Arg: image}}); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := optionsOf()
+		o.Workers, o.TaskBytes, o.ShardSize = 3, size, 4096
+		searching, all := make(chan bool), make(chan bool)
+		go func() {
+			defer close(all)
+			for range o.Workers {
+				<-searching
+			}
+		}()
+		o.Pace = func(ctx context.Context, _ uint64) { // all workers search at a time
+			select {
+			case searching <- true:
+				<-all
+			case <-all:
+			case <-ctx.Done():
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := errors.Join(local.Run(ctx, db, *o), db.Close(true)); err != nil {
+			t.Fatal(err)
+		}
+		check(t, "images", show(t, dir), "image done 100000 100000")
+	}
+}
+
+// That a sweep is asked to end is noted at once, so that what is under way does not count as tried
+// in vain, also where a worker does not end by that and somebody ends the program.
+func TestEndingIsNoted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck, free := make(chan bool), make(chan bool)
+	o, _ := optionsOf(write(t, t.TempDir(), "image", "needle"))
+	o.Sink = func(w io.Writer) search.Sink {
+		return &cancels{lines{w}, 1, func() { close(stuck); <-free }}
+	}
+	dir := filepath.Join(t.TempDir(), "sweep")
+	db, err := state.Create(t.Context(), dir, setupOf(t, 0, "needle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- local.Run(ctx, db, *o) }()
+	<-stuck
+	cancel()
+	guard, over := context.WithTimeout(t.Context(), time.Minute)
+	defer over()
+	for how := ""; how != "ended"; {
+		lock, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "sweep.lock")+"?immutable=1&mode=ro")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(lock.QueryRowContext(guard, "SELECT how FROM run").Scan(&how), lock.Close()); err != nil {
+			t.Fatalf("the program %s: %v", how, err)
+		}
+	}
+	close(free)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := db.Close(false); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -23,6 +23,7 @@ type Counters struct {
 	Settled  uint64 // images of which all is done that will be done
 	Failed   uint64 // of these, those that were not searched, or not wholly
 	Skipped  uint64 // of these, those that were not to be searched
+	Unopened uint64 // of those that were settled when the sweep was gone on with, those that are there and cannot be opened any more: maybe they are others by now
 	Bytes    uint64 // bytes searched, of images that are settled and of tasks that have ended
 	Hits     uint64 // of images that are settled; of tasks that have ended, matches, some of which may be no hits
 }
@@ -92,6 +93,13 @@ func (p *Progress) again(rec *state.Settled) {
 	}
 }
 
+// unopened says that a settled image cannot be opened any more.
+func (p *Progress) unopened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.is.Unopened++
+}
+
 func (p *Progress) settled(rec *state.Image) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,6 +113,13 @@ func (p *Progress) settled(rec *state.Image) {
 	default:
 		p.is.Failed++
 	}
+}
+
+// unsettled returns how many images that are known are not settled.
+func (p *Progress) unsettled() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int(p.is.Images - p.is.Settled)
 }
 
 // taskEnded says that a task of an image has searched so many bytes, and found so many matches.

@@ -85,7 +85,10 @@ func (r *runner) next() (*job, error) {
 			r.changed.Broadcast()
 			return nil, nil
 		}
+		r.idle++
+		r.lendable.Signal()
 		r.changed.Wait()
+		r.idle--
 	}
 	return nil, nil // whoever ended it says why
 }

@@ -46,11 +46,16 @@ func (db *DB) takeUp(ctx context.Context) error {
 		if err := t.exec("UPDATE image SET state = 'waiting', under_way = 0 WHERE state = 'running'"); err != nil {
 			return err
 		}
-		row, err := t.row("SELECT coalesce(max(n), -1) + 1 FROM image")
+		row, err := t.row(`SELECT (SELECT coalesce(max(n), -1) + 1 FROM image),
+			EXISTS (SELECT 1 FROM image WHERE state = 'waiting' AND tries > 0) OR EXISTS (SELECT 1 FROM task WHERE state = 'waiting' AND tries > 0)`)
 		if err != nil {
 			return err
 		}
-		return row.Scan(&db.next)
+		if err := row.Scan(&db.next, &db.careful); err != nil {
+			return err
+		}
+		db.careful = db.careful || db.lock.died
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -145,14 +150,31 @@ func drop(t *tx, n, k int) error {
 }
 
 // Retry takes up again what was set aside, what could not be searched, and what was searched
-// without some of its tasks. It returns how many images that are.
-func (db *DB) Retry(ctx context.Context) (uint64, error) {
+// without some of its tasks. It returns how many images that are. What is no image, since it
+// was added as something that cannot be searched, or since standsForOthers, which may be nil, says
+// so of it by now, as of a folder, is skipped; then the images are not all known, and have
+// to be added once more, it among them where it fails again.
+func (db *DB) Retry(ctx context.Context, standsForOthers func(arg string) bool) (uint64, error) {
 	const which = "state IN ('aside', 'failed') OR state = 'partial' AND lacks_tasks = 1"
 	var images uint64
 	if err := db.reads.QueryRowContext(ctx, "SELECT count(*) FROM image WHERE "+which).Scan(&images); err != nil {
 		return 0, err
 	}
-	err := db.writer.wait(func(t *tx) error {
+	noImages, err := db.noImages(ctx, standsForOthers)
+	if err != nil {
+		return 0, err
+	}
+	err = db.writer.wait(func(t *tx) error {
+		for _, n := range noImages { // each as if it was found, until Add names it
+			if err := t.exec("UPDATE image SET state = 'skipped', reason = 'what it stands for is listed by itself', tries = 0, below = 1 WHERE n = ?", n); err != nil {
+				return err
+			}
+		}
+		if len(noImages) > 0 {
+			if err := t.exec("UPDATE meta SET value = 0 WHERE name = 'listed'"); err != nil {
+				return err
+			}
+		}
 		for _, s := range []string{
 			"DELETE FROM lines WHERE image IN (SELECT n FROM image WHERE state = 'partial' AND lacks_tasks = 1)",
 			"UPDATE task SET state = 'waiting', reason = '', tries = 0 WHERE state IN ('aside', 'failed') OR tries > 0 AND state = 'waiting'",
@@ -170,6 +192,27 @@ func (db *DB) Retry(ctx context.Context) (uint64, error) {
 	}
 	db.resume.Kept, db.resume.Aside = 0, nil
 	return images, db.account(ctx)
+}
+
+// noImages returns the places of what has failed and is no image: nobody began to search it, or
+// it stands for others.
+func (db *DB) noImages(ctx context.Context, standsForOthers func(arg string) bool) (all []int, err error) {
+	rows, err := db.reads.QueryContext(ctx, "SELECT n, arg, tries FROM image WHERE state = 'failed'")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n, tries int
+		var arg []byte
+		if err := rows.Scan(&n, &arg, &tries); err != nil {
+			return nil, err
+		}
+		if tries == 0 || standsForOthers != nil && standsForOthers(string(arg)) {
+			all = append(all, n)
+		}
+	}
+	return all, rows.Err()
 }
 
 // Settled is an image that is settled, and what it was then.

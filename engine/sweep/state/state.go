@@ -10,8 +10,8 @@
 // was made; it is on the disk, and safe from a power cut, at most 5 s after that. Results of
 // a task become valid in the transaction in which the task ends, so there is never a part of one.
 //
-// What begins is written before it begins. So what was under way when the program died is
-// known, and what was under way twice can be set aside.
+// What begins is written as it begins, and once the program has died, before it begins. So what
+// was under way when the program died is known, and what was under way twice can be set aside.
 //
 // The tables (docs/sweep.md has their columns):
 //
@@ -36,7 +36,8 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver of this name
+	"modernc.org/sqlite" // also the driver of this name
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"vscan/internal/outfile"
 )
@@ -125,6 +126,8 @@ type DB struct {
 	summaries
 	next  int  // the place of the next image; of the writer's goroutine
 	begun bool // whether an image was claimed; likewise
+
+	careful bool // what begins is committed first: see begin
 }
 
 // Create begins a sweep in a folder, which is made where it is not there. The error is an
@@ -165,19 +168,20 @@ func create(ctx context.Context, dir string, l *lock, s *Setup) (*DB, error) {
 	if err := outfile.MakePrivate(filepath.Join(dir, File)); err != nil {
 		return nil, err
 	}
-	if err := fill(ctx, dir, s); err != nil {
+	tables, err := connect(dir, File, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	// It is closed once there is another connection: the last one has to tidy up on the disk.
+	defer tables.Close()
+	if err := fill(ctx, tables, dir, s); err != nil {
 		return nil, err
 	}
 	return open(ctx, dir, l, false)
 }
 
 // fill writes the tables and what is asked, in one transaction.
-func fill(ctx context.Context, dir string, s *Setup) error {
-	db, err := connect(dir, File, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+func fill(ctx context.Context, db *sql.DB, dir string, s *Setup) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return named(dir, err)
@@ -228,8 +232,10 @@ func bytesOf(all []string) [][]byte {
 // has reports whether a folder has a sweep that was begun. A program that died before it could
 // write anything leaves an empty database, or one without tables.
 func has(ctx context.Context, dir string) (bool, error) {
-	if info, err := os.Stat(filepath.Join(dir, File)); err != nil || info.Size() == 0 {
+	if info, err := os.Stat(filepath.Join(dir, File)); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return false, nil
+	} else if err != nil {
+		return false, err
 	}
 	db, err := connect(dir, File, "_pragma=busy_timeout(5000)")
 	if err != nil {
@@ -238,9 +244,22 @@ func has(ctx context.Context, dir string) (bool, error) {
 	defer db.Close()
 	var tables int
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'meta'").Scan(&tables); err != nil {
-		return false, fmt.Errorf("%s is no database of a sweep: %w", filepath.Join(dir, File), err)
+		return false, unread(dir, err)
 	}
 	return tables > 0, nil
+}
+
+// unread returns the error of a database that could not be read.
+func unread(dir string, err error) error {
+	path := filepath.Join(dir, File)
+	if of := (*sqlite.Error)(nil); errors.As(err, &of) && of.Code()&0xff == sqlite3.SQLITE_CANTOPEN {
+		if f, why := os.Open(path); why == nil { // no connection is open, whose locks this would end
+			f.Close()
+		} else {
+			return why // as that it is not allowed, which SQLite does not say
+		}
+	}
+	return fmt.Errorf("%s is no database of a sweep: %w", path, err)
 }
 
 // Open goes on with the sweep of a folder. What was under way when the program that worked on
@@ -287,10 +306,10 @@ func open(ctx context.Context, dir string, l *lock, again bool) (*DB, error) {
 
 // openReads opens the database for reading, and refuses another format.
 func openReads(ctx context.Context, dir string) (*sql.DB, error) {
-	if is, err := has(ctx, dir); err != nil {
-		return nil, err
-	} else if !is {
+	if _, err := os.Stat(filepath.Join(dir, File)); errors.Is(err, fs.ErrNotExist) {
 		return nil, &MissingError{dir}
+	} else if err != nil {
+		return nil, err
 	}
 	db, err := connect(dir, File, "mode=ro&_pragma=busy_timeout(5000)")
 	if err != nil {
@@ -300,7 +319,10 @@ func openReads(ctx context.Context, dir string) (*sql.DB, error) {
 	switch err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'format'").Scan(&format); {
 	case err != nil:
 		db.Close()
-		return nil, fmt.Errorf("%s is no database of a sweep: %w", filepath.Join(dir, File), err)
+		if is, bad := has(ctx, dir); !is && bad == nil {
+			return nil, &MissingError{dir}
+		}
+		return nil, unread(dir, err)
 	case format != Format:
 		db.Close()
 		return nil, fmt.Errorf("%s has format %d, and this program reads %d: go on with the program that began it", filepath.Join(dir, File), format, Format)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -190,7 +191,7 @@ func TestUnderWay(t *testing.T) {
 		t.Errorf("%+v", two)
 	}
 	must(t, db.GiveBack(1))
-	n, err := db.Retry(t.Context())
+	n, err := db.Retry(t.Context(), nil)
 	if must(t, err); n != 1 {
 		t.Errorf("%d images are tried again", n)
 	}
@@ -432,4 +433,82 @@ func TestDiedAtTheBeginning(t *testing.T) {
 	must(t, err)
 	must(t, db.Close(false))
 	reopen(t, dir).Close(false)
+}
+
+// A database that is not allowed to be read is another thing than none.
+func TestNotAllowed(t *testing.T) {
+	db, dir := newSweep(t)
+	must(t, db.Close(true))
+	if os.Getuid() == 0 {
+		t.Skip("who is root may read anything")
+	}
+	for path, mode := range map[string]os.FileMode{filepath.Join(dir, File): 0o600, dir: 0o700} {
+		must(t, os.Chmod(path, 0))
+		_, read := Read(t.Context(), dir)
+		_, open := Open(t.Context(), dir)
+		_, create := Create(t.Context(), dir, &asks)
+		for _, err := range []error{read, open, create} {
+			if !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		must(t, os.Chmod(path, mode))
+	}
+}
+
+// What begins is waited for once the program has died in the sweep, also where it ended of its own
+// will since, until all of that is done.
+func TestCareful(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "one"}})
+	must(t, err)
+	for i, how := range []struct {
+		end  func()
+		want bool
+	}{
+		{func() { must(t, db.Close(false)) }, false},
+		{func() { db.dies(t) }, true},
+		{func() { must(t, db.GiveBack(0)); must(t, db.Close(false)) }, true},
+		{func() { must(t, db.Settle(&Image{N: 0, State: Done}, Beside{})); must(t, db.Close(false)) }, false},
+	} {
+		_, err := db.Claim()
+		must(t, err)
+		how.end()
+		if db = reopen(t, dir); db.careful != how.want {
+			t.Errorf("%d: careful %v", i, db.careful)
+		}
+	}
+	must(t, db.Close(false))
+}
+
+// What failed and is no image is left to those that it stands for by Retry, and the images are not all
+// known then; what fails once more has failed.
+func TestRetryNoImages(t *testing.T) {
+	db, dir := newSweep(t)
+	_, err := db.Add([]Input{{Arg: "locked", Fail: "permission denied"}, {Arg: "folder"}, {Arg: "image"}, {Arg: "good"}})
+	must(t, err)
+	must(t, db.SetListed())
+	for n, state := range []string{Failed, Failed, Done} {
+		_, err := db.Claim()
+		must(t, err)
+		must(t, db.Settle(&Image{N: n + 1, State: state}, Beside{}))
+	}
+	must(t, db.Close(true))
+	db = reopen(t, dir)
+	n, err := db.Retry(t.Context(), func(arg string) bool { return arg != "image" })
+	if must(t, err); n != 3 {
+		t.Errorf("%d are tried again", n)
+	}
+	if r := db.Resumed(); r.Listed || r.Left != 1 || r.Kept != 3 {
+		t.Errorf("%+v", r)
+	}
+	added, err := db.Add([]Input{{Arg: "locked", Fail: "permission denied"}, {Arg: "folder/1"}, {Arg: "image"}, {Arg: "good"}})
+	if must(t, err); added != (Added{Images: 1, Failed: 1, Named: 1}) {
+		t.Errorf("%+v", added)
+	}
+	totals, err := db.Totals(t.Context())
+	if want := map[string]uint64{Failed: 1, Skipped: 1, Waiting: 2, Done: 1}; err != nil || !reflect.DeepEqual(totals.States, want) {
+		t.Errorf("%v, %v", totals, err)
+	}
+	must(t, db.Close(false))
 }

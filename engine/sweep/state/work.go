@@ -28,7 +28,7 @@ func (in *Input) state() (state, reason string) {
 }
 
 // Added is how many images were added, and how many of these are skipped, or have failed. Named
-// is how many that were skipped before wait, since they are named as well.
+// is how many that were skipped before wait, since they are named as well, or have failed again.
 type Added struct{ Images, Skipped, Failed, Named uint64 }
 
 // Add adds images behind those that are known, in their order. One that is known already is
@@ -54,10 +54,14 @@ func (db *DB) Add(inputs []Input) (added Added, err error) {
 				added.count(state)
 				continue
 			}
-			if state == Waiting && !in.Below {
-				if err := nameFound(t, in.Arg, &added); err != nil {
-					return err
-				}
+			switch {
+			case state == Failed:
+				err = failAgain(t, &in, &added)
+			case state == Waiting && !in.Below:
+				err = nameFound(t, in.Arg, &added)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
@@ -84,6 +88,22 @@ func nameFound(t *tx, arg string, added *Added) error {
 		return t.exec("UPDATE image SET below = 0, state = 'waiting', reason = '', tries = 0 WHERE n = ?", n)
 	}
 	return t.exec("UPDATE image SET below = 0 WHERE n = ?", n)
+}
+
+// failAgain has what Retry took for no image fail once more.
+func failAgain(t *tx, in *Input, added *Added) error {
+	s, err := t.stmt("UPDATE image SET below = ?, state = 'failed', reason = ? WHERE arg = ? AND below = 1 AND state = 'skipped' AND tries = 0")
+	if err != nil {
+		return err
+	}
+	done, err := s.Exec(in.Below, in.Fail, []byte(in.Arg))
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	added.Named += uint64(n)
+	added.Failed += uint64(n)
+	return err
 }
 
 // count counts an image that was added in a state.
@@ -179,10 +199,21 @@ func (t *tx) tasks(n int) (all []Task, err error) {
 	return all, rows.Err()
 }
 
+// begin notes that something begins. In a sweep in which the program died, it waits until that is
+// committed, so that what it dies in once more is known for sure. Else it does not: what
+// dies before the commit, within a millisecond or so, is not noted, or what ended right
+// before it is; that counts once at most, for from then on all is waited for.
+func (db *DB) begin(do func(*tx) error) error {
+	if db.careful {
+		return db.writer.wait(do)
+	}
+	return db.writer.soon(do)
+}
+
 // Planned says that a claimed image has several tasks, which wait. Nothing of the image
 // itself is under way any more.
 func (db *DB) Planned(n int, identity []byte, tasks []Task) error {
-	return db.writer.wait(func(t *tx) error {
+	return db.begin(func(t *tx) error {
 		for k, task := range tasks {
 			if err := t.exec("INSERT INTO task (image, k, state, first, last, bytes) VALUES (?, ?, 'waiting', ?, ?, ?)",
 				n, k, int64(task.Range.First), int64(task.Range.Last), int64(task.Bytes)); err != nil {
@@ -195,12 +226,12 @@ func (db *DB) Planned(n int, identity []byte, tasks []Task) error {
 
 // Opened says that an image that was planned before is open again.
 func (db *DB) Opened(n int) error {
-	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 0, tries = tries - 1 WHERE n = ?", n) })
+	return db.begin(func(t *tx) error { return t.exec("UPDATE image SET under_way = 0, tries = tries - 1 WHERE n = ?", n) })
 }
 
-// BeginTask says that a task is begun, which is committed.
+// BeginTask says that a task is begun.
 func (db *DB) BeginTask(n, k int) error {
-	return db.writer.wait(func(t *tx) error {
+	return db.begin(func(t *tx) error {
 		return t.exec("UPDATE task SET under_way = 1, tries = tries + 1 WHERE image = ? AND k = ?", n, k)
 	})
 }
@@ -227,7 +258,8 @@ func (db *DB) GiveBackTask(n, k int) error {
 	})
 }
 
-// BeginSettling says that the results of all tasks of an image are put together now.
+// BeginSettling says that the results of all tasks of an image are put together now, which can
+// be read once it returns.
 func (db *DB) BeginSettling(n int) error {
 	return db.writer.wait(func(t *tx) error { return t.exec("UPDATE image SET under_way = 1, tries = tries + 1 WHERE n = ?", n) })
 }

@@ -46,6 +46,7 @@ type writer struct {
 type op struct {
 	do    func(*tx) error
 	bytes int
+	now   bool       // it is committed as soon as it can be
 	done  chan error // nil: nobody waits
 }
 
@@ -80,7 +81,7 @@ func startWriter(dir string) (*writer, error) {
 // wait makes a change and returns once it is committed.
 func (w *writer) wait(do func(*tx) error) error {
 	done := make(chan error, 1)
-	if err := w.queue(op{do, 0, done}); err != nil {
+	if err := w.queue(op{do: do, now: true, done: done}); err != nil {
 		return err
 	}
 	return <-done
@@ -88,7 +89,11 @@ func (w *writer) wait(do func(*tx) error) error {
 
 // later makes a change that holds so many bytes, some time later, and waits only where much
 // is to be written. An error of an earlier change is returned.
-func (w *writer) later(bytes int, do func(*tx) error) error { return w.queue(op{do, bytes, nil}) }
+func (w *writer) later(bytes int, do func(*tx) error) error { return w.queue(op{do: do, bytes: bytes}) }
+
+// soon makes a change at once, and does not wait for it. An error of an earlier change is
+// returned.
+func (w *writer) soon(do func(*tx) error) error { return w.queue(op{do: do, now: true}) }
 
 var errClosed = errors.New("the state of the sweep is closed")
 
@@ -106,7 +111,7 @@ func (w *writer) queue(o op) error {
 	}
 	w.ops, w.queued = append(w.ops, o), w.queued+o.bytes
 	signal(w.some)
-	if o.done != nil || w.queued > queuedBytes/2 || len(w.ops) > 4096 {
+	if o.now || w.queued > queuedBytes/2 || len(w.ops) > 4096 {
 		signal(w.now)
 	}
 	return nil

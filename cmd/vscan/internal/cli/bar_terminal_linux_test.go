@@ -16,8 +16,8 @@ import (
 func TestStatusOnTerminal(t *testing.T) {
 	x := consoletest.OpenTerminal(t, 100)
 	a := &App{Out: console.NewOutput(x.Tty, x.Tty), Err: x.Tty}
-	b := &Bar{app: a, terminal: true, stop: make(chan struct{}), stopped: make(chan struct{})}
-	close(b.stopped) // this test draws it
+	b := &Bar{app: a, terminal: true}
+	b.shows = repeat(time.Hour, b.show) // this test draws it
 	b.status.images = 1
 	progress := &engine.Progress{}
 	b.Begin(1, "dumps/an-image-with-a-long-name.core", 1<<30, progress)

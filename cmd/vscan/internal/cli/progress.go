@@ -22,10 +22,9 @@ import (
 // Methods of a nil *Bar do nothing.
 type Bar struct {
 	app      *App
-	terminal bool          // whether standard error is a terminal
-	asked    bool          // whether the bar was asked for with always
-	stop     chan struct{} // closed when run has to end
-	stopped  chan struct{} // closed when run has ended
+	terminal bool      // whether standard error is a terminal
+	asked    bool      // whether the bar was asked for with always
+	shows    *repeated // that the bar is shown
 
 	mu     sync.Mutex
 	status status
@@ -58,9 +57,13 @@ func (a *App) StartBar(when string, quiet bool, images int) *Bar {
 	if when == "never" || when == "auto" && !wanted {
 		return nil
 	}
-	b := &Bar{app: a, terminal: terminal, asked: when == "always", stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &Bar{app: a, terminal: terminal, asked: when == "always"}
 	b.status.images = images
-	go b.run()
+	every := lineEvery
+	if b.terminal {
+		every = drawEvery
+	}
+	b.shows = repeat(every, b.show)
 	return b
 }
 
@@ -95,23 +98,32 @@ func (b *Bar) End() {
 	b.status.hits, b.scan = 0, nil
 }
 
-// run shows the bar again and again, until stop is closed.
-func (b *Bar) run() {
-	defer close(b.stopped)
-	every := lineEvery
-	if b.terminal {
-		every = drawEvery
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			b.show(now)
-		case <-b.stop:
-			return
+// repeated is something that is done again and again on a goroutine of its own.
+type repeated struct{ stop, stopped chan struct{} }
+
+// repeat does something every so often, with the time, until end.
+func repeat(every time.Duration, do func(now time.Time)) *repeated {
+	r := &repeated{make(chan struct{}), make(chan struct{})}
+	go func() {
+		defer close(r.stopped)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				do(now)
+			case <-r.stop:
+				return
+			}
 		}
-	}
+	}()
+	return r
+}
+
+// end returns once it is not done any more.
+func (r *repeated) end() {
+	close(r.stop)
+	<-r.stopped
 }
 
 // Finish takes the bar away. No method of the bar is called afterwards.
@@ -119,8 +131,7 @@ func (b *Bar) Finish() {
 	if b == nil {
 		return
 	}
-	close(b.stop)
-	<-b.stopped
+	b.shows.end()
 	if b.terminal {
 		b.app.Out.SetStatus("")
 	}

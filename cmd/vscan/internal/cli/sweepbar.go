@@ -61,8 +61,7 @@ type SweepBar struct {
 	json     bool // whether its lines are JSON
 	speed    speed
 	told     time.Time // when the last whole line was written
-	stop     chan struct{}
-	stopped  chan struct{}
+	shows    *repeated // that the bar is shown
 }
 
 // The time between two lines where the bar is not drawn: for people, and as JSON.
@@ -86,27 +85,12 @@ func (a *App) StartSweepBar(how string, read func() SweepProgress) *SweepBar {
 	if how == "never" {
 		return nil
 	}
-	b := &SweepBar{app: a, read: read, json: how == "json", began: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &SweepBar{app: a, read: read, json: how == "json", began: time.Now()}
 	b.terminal = !b.json && console.IsTerminal(a.Err) && os.Getenv("TERM") != "dumb"
 	b.told = b.began
 	b.speed.rate(b.began, read().Bytes)
-	go b.run()
+	b.shows = repeat(drawEvery, b.show)
 	return b
-}
-
-// run shows the bar again and again, until stop is closed.
-func (b *SweepBar) run() {
-	defer close(b.stopped)
-	tick := time.NewTicker(drawEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			b.show(now)
-		case <-b.stop:
-			return
-		}
-	}
 }
 
 // Finish takes the bar away, or writes the last line of JSON. No method of the bar is called afterwards.
@@ -114,8 +98,7 @@ func (b *SweepBar) Finish() {
 	if b == nil {
 		return
 	}
-	close(b.stop)
-	<-b.stopped
+	b.shows.end()
 	if b.json {
 		b.tell(time.Now())
 	}

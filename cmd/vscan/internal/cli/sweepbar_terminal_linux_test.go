@@ -19,8 +19,8 @@ func TestSweepOnTerminal(t *testing.T) {
 	a := &App{Out: console.NewOutput(x.Tty, x.Tty), Err: x.Tty}
 	p := aSweep()
 	under := p.UnderWay
-	b := &SweepBar{app: a, read: func() SweepProgress { return p }, terminal: true, stop: make(chan struct{}), stopped: make(chan struct{})}
-	close(b.stopped) // this test draws it
+	b := &SweepBar{app: a, read: func() SweepProgress { return p }, terminal: true}
+	b.shows = repeat(time.Hour, b.show) // this test draws it
 	want := ""
 	for i, width := range []int{100, 40, 39, 120, 20, 12, 80, 80, 5, 60} {
 		x.Resize(width)

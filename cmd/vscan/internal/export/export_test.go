@@ -204,6 +204,15 @@ func TestSQLite(t *testing.T) {
 	}
 }
 
+// Rules that were left out are among what was asked.
+func TestSQLiteLeftOut(t *testing.T) {
+	s := linestest.New("p")
+	s.Asked.LeftOut = []state.LeftOut{{Text: []byte("rule r is left out\x1b"), Line: []byte(`{"type":"rule_left_out"}`)}}
+	if got, want := rows(t, written(t, s), "SELECT value FROM x.about WHERE name = 'rule_left_out'"), `rule r is left out\x1b`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // There is an index for each of the usual questions.
 func TestSQLiteIndexes(t *testing.T) {
 	path := written(t, sample())

@@ -41,7 +41,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/magic":           {"image", "input"},
 	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
-	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/lime":            {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"}, // AVML compresses
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},           // its memory is raw where it has no gaps
 	"vscan/engine/image/refused":         {"image", "magic", "vmware", "addr"},                                        // a state file is told by the package that reads it
 	"vscan/engine/image/elf":             {"image", "input", "magic", "raw", "engine", "addr", "interrupt", "budget"}, // a program that has no segments is raw
@@ -100,6 +100,7 @@ var dependencies = map[string][]string{
 	"modernc.org/sqlite":                 {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"modernc.org/sqlite/lib":             {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"github.com/klauspost/compress/zstd": {"vscan/engine/sweep/state"},
+	"github.com/klauspost/compress/s2":   {"vscan/engine/image/lime", "vscan/engine/image/imagetest"},
 	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
 	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
 	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},

@@ -15,7 +15,7 @@ import (
 // here is raw memory.
 var table = slices.Concat(
 	refused.CrashDumps,
-	[]magic.Format{lime.Format, core.Format, elf.Format},
+	[]magic.Format{lime.Format, lime.AVML, core.Format, elf.Format},
 	refused.Dumps,
 	refused.Containers,
 )

@@ -56,6 +56,9 @@ type UnsupportedError struct {
 	// one by one instead of the whole, in this order; nil where that would not help.
 	Layers []LayerSpec
 
+	// UnpackLimit is the Options.UnpackLimit that did not do, where a larger one would; else 0.
+	UnpackLimit uint64
+
 	// Live says that a live process can be opened instead, with formats.OpenProcess: PID, or
 	// where that is 0 one whose number is not known here.
 	Live bool

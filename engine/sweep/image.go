@@ -44,6 +44,8 @@ type Opening struct {
 	Empty     bool   `json:"empty,omitempty"`
 	ProtNone  bool   `json:"prot_none,omitempty"`
 	Resident  bool   `json:"resident,omitempty"`
+
+	UnpackLimit uint64 `json:"unpack_limit,omitempty"` // in bytes
 }
 
 // ImageIs tells an image from others, and from what it was before it changed. Digests are
@@ -83,7 +85,7 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // OpeningOf returns options as plain values, without those that change nothing of what is
 // found.
 func OpeningOf(o *layered.Options) Opening {
-	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident}
+	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident, UnpackLimit: o.UnpackLimit}
 	for _, l := range o.Over {
 		out.Over = append(out.Over, Text(l.Text))
 	}
@@ -101,6 +103,7 @@ func (o *Opening) Options() (layered.Options, error) {
 	out := layered.Options{
 		Modules: o.Modules, Sysroot: string(o.Sysroot), Format: image.FormatName(o.Format), Space: image.AddressSpace(o.Space),
 		WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident,
+		UnpackLimit: o.UnpackLimit,
 	}
 	if n := o.WordSize; n != 0 && n != 4 && n != 8 {
 		return out, fmt.Errorf("words of %d bytes: want 4 or 8", n)

@@ -7,6 +7,7 @@ import (
 	"vscan/engine/image/elf"
 	"vscan/engine/image/lime"
 	"vscan/engine/image/magic"
+	"vscan/engine/image/packed"
 	"vscan/engine/image/refused"
 )
 
@@ -17,6 +18,7 @@ var table = slices.Concat(
 	refused.CrashDumps,
 	[]magic.Format{lime.Format, lime.AVML, core.Format, elf.Format},
 	refused.Dumps,
+	packed.Formats,
 	refused.Containers,
 )
 

@@ -125,7 +125,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: the entry is not complete", k.Name)
 		}
 	}
-	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "lime", "elf"}) {
+	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "lime", "avml", "elf"}) {
 		t.Errorf("formats %q", got)
 	}
 }

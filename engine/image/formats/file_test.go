@@ -44,14 +44,14 @@ func TestOpenRaw(t *testing.T) {
 		})
 	}
 	for want, o := range map[string]image.Options{
-		"run past the last address":                    {Base: at(1<<64 - 9)},
-		"raw bytes have no virtual addresses":          {Space: image.Virtual},
-		`space "cr3:0x1000": page tables are not read`: {Space: "cr3:0x1000"},
-		`space "kernel": want virtual or physical`:     {Space: "kernel"},
-		`image format "gzip": want one of raw, `:       {Format: "gzip"},
-		`want one of raw, lime, elf; space "x": want`:  {Format: "gzip", Space: "x"},
-		`does not have the format "elf"`:               {Format: "elf"},
-		`does not have the format "lime"`:              {Format: "lime"},
+		"run past the last address":                         {Base: at(1<<64 - 9)},
+		"raw bytes have no virtual addresses":               {Space: image.Virtual},
+		`space "cr3:0x1000": page tables are not read`:      {Space: "cr3:0x1000"},
+		`space "kernel": want virtual or physical`:          {Space: "kernel"},
+		`image format "gzip": want one of raw, `:            {Format: "gzip"},
+		`want one of raw, lime, avml, elf; space "x": want`: {Format: "gzip", Space: "x"},
+		`does not have the format "elf"`:                    {Format: "elf"},
+		`does not have the format "lime"`:                   {Format: "lime"},
 	} {
 		_, err := formats.Open(t.Context(), path, o)
 		imagetest.CheckError(t, err, want)

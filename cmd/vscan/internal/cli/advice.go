@@ -77,6 +77,8 @@ func insteadAdvice(e *image.UnsupportedError) string {
 	switch {
 	case e.Layers != nil:
 		return ": " + layerArgs(e.Layers)
+	case e.UnpackLimit != 0:
+		return ", or allow more with --unpack-limit SIZE"
 	case e.PID != 0:
 		return fmt.Sprintf(": pid:%d", e.PID)
 	case e.Live:

@@ -221,7 +221,7 @@ func TestInside(t *testing.T) {
 		"a tar":        {gzipped(imagetest.Zeros(257) + "ustar\x0000" + imagetest.Zeros(300)), "what it holds is a tar archive"},
 		"a zip in zip": {archive("a.zip", zip.Store, archive("b", zip.Store, "x")), "what it holds is a zip archive"},
 		"a dump":       {gzipped("QEVM\x00\x00\x00\x03"), "and what it holds is"},
-		"nothing":      {gzipped(""), "is empty once it is unpacked"},
+		"nothing":      {gzipped(""), "is gzip-compressed, and holds nothing once it is unpacked: decompress"},
 		"a program":    {gzipped(string(imagetest.BuildELF(true, 0, nil, func(h []byte) { h[16] = 2 }))), "not a dump"},
 	} {
 		_, err := open(t, c.file, image.Options{})

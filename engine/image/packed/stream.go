@@ -104,7 +104,7 @@ func (u *unpacking) unpackAll(src *source, begins func([]byte) bool, open member
 			continue
 		}
 		at := src.pos()
-		u.note("%s: damaged or truncated at file offset %#x or before: %v: what is unpacked ends at %#x", u.format.What, at, err, w.total())
+		u.note("%s: it is damaged or truncated at file offset %#x or before: %v: what is unpacked ends at %#x", u.format.What, at, err, w.total())
 		u.lose(src.end() - min(src.end(), at))
 		break
 	}
@@ -120,9 +120,9 @@ func (u *unpacking) unpackAll(src *source, begins func([]byte) bool, open member
 // nothing returns the error about a container of which no byte could be unpacked.
 func (u *unpacking) nothing() error {
 	if u.lost == 0 {
-		return fmt.Errorf("%s is empty once it is unpacked (%s): there is nothing to scan", u.Path(), u.format.Name)
+		return u.refuse("and holds nothing once it is unpacked")
 	}
-	return fmt.Errorf("%s: not a byte of it can be unpacked: %s", u.Path(), u.notes[len(u.notes)-1])
+	return u.refuse("and not a byte of it can be unpacked (" + u.notes[len(u.notes)-1] + ")")
 }
 
 // trailing tells what follows the last stream, from a file offset on: zeros are padding.

@@ -42,8 +42,12 @@ func openSkippable(u *unpacking) (*magic.Content, error) {
 	}
 }
 
-// maxWindow is the largest window of zstd --long=31.
-const maxWindow = 1 << 31
+// A frame may ask for a window of any size, which is taken at once: one of more than leastWindow bytes only as
+// large as its blocks can fill, and not beyond that of zstd --long=31.
+const (
+	leastWindow = 64 << 20
+	maxWindow   = 1 << 31
+)
 
 // A frame of zstd is read by its heads alone, to find where it ends: the head of the frame, and
 // those of its blocks (3), which tell their size.
@@ -54,6 +58,7 @@ type frame struct {
 	at, held uint64 // file offset, bytes
 	size     uint64 // bytes that it holds; unknown where it does not tell
 	most     uint64 // that its blocks may hold
+	window   uint64 // bytes that it asks for to be unpacked
 }
 
 const unknown = math.MaxUint64
@@ -123,7 +128,7 @@ func (u *unpacking) zstdFrame(at uint64, watch *interrupt.Watch) (f *frame, skip
 	if head.Decode(b[:n]) != nil {
 		return nil, 0, nil
 	}
-	f = &frame{at: at, size: unknown}
+	f = &frame{at: at, size: unknown, window: head.WindowSize}
 	if head.HasFCS {
 		f.size = head.FrameContentSize
 	}
@@ -174,25 +179,35 @@ func (u *unpacking) openZstdFrame(src *source) (io.Reader, error) {
 		}
 		return emptyReader{}, unexpectedOr(err)
 	}
-	r, known := io.Reader(src), false
-	if f, _, err := u.zstdFrame(src.pos(), interrupt.New(u.ctx)); err != nil {
+	r, window := io.Reader(src), uint64(leastWindow)
+	f, _, err := u.zstdFrame(src.pos(), interrupt.New(u.ctx))
+	if err != nil {
 		return nil, err
-	} else if f != nil {
-		r, known = io.LimitReader(src, int64(f.held)), true
 	}
-	window := min(maxWindow, max(u.limit, 1<<20))
+	if f != nil {
+		r, window = io.LimitReader(src, int64(f.held)), min(max(f.most, leastWindow), maxWindow)
+	}
+	taken := uint64(0)
+	if f != nil && f.window > leastWindow && f.window <= window {
+		taken = f.window
+		if err := u.options.Budget.Take(taken, "the window of a zstd frame"); err != nil {
+			return nil, &stopError{fmt.Errorf("%s: %w", u.Path(), err)}
+		}
+	}
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window), zstd.WithDecoderMaxMemory(math.MaxInt64))
 	if err != nil {
+		u.options.Budget.Give(taken)
 		return nil, unexpected(err)
 	}
-	return &zstdReader{z.IOReadCloser(), r, known}, nil
+	return &zstdReader{z.IOReadCloser(), r, f != nil, func() { u.options.Budget.Give(taken) }}, nil
 }
 
 // zstdReader reads one frame.
 type zstdReader struct {
 	io.ReadCloser
 	from  io.Reader
-	known bool // that from ends with the frame
+	known bool   // that from ends with the frame
+	done  func() // gives the window back
 }
 
 func (r *zstdReader) Read(b []byte) (int, error) {
@@ -206,6 +221,7 @@ func (r *zstdReader) Read(b []byte) (int, error) {
 // Close leaves what is read at the next frame.
 func (r *zstdReader) Close() error {
 	err := r.ReadCloser.Close()
+	r.done()
 	if r.known {
 		_, err = io.Copy(io.Discard, r.from)
 	}

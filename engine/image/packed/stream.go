@@ -65,7 +65,7 @@ func (u *unpacking) newSource(in input.Reader, base uint64) *source {
 
 // stream unpacks a file of streams into pages. begins tells their magic.
 func (u *unpacking) stream(begins func([]byte) bool, open member) (*magic.Content, error) {
-	if u.Size > input.AddSat(u.limit, u.limit/256) { // nothing gets much larger by being compressed
+	if u.LastData() > input.AddSat(u.limit, u.limit/256) { // nothing gets much larger by being compressed
 		return nil, u.tooLarge()
 	}
 	return u.unpackAll(u.newSource(u.Reader, 0), begins, open)

@@ -41,7 +41,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/magic":           {"image", "input"},
 	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
-	"vscan/engine/image/lime":            {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/lime":            {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"}, // AVML compresses
 	"vscan/engine/image/macho":           {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/minidump":        {"image", "input", "magic", "elf", "proc", "engine", "addr", "interrupt", "budget"}, // elf, proc: maps of Linux, and where the names in them begin
 	"vscan/engine/image/kdump":           {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"},
@@ -54,7 +54,8 @@ var imports = map[string][]string{
 	"vscan/engine/image/core":            {"image", "input", "magic", "elf", "vmcoreinfo", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/vmcoreinfo":      {"image"},
 	"vscan/engine/image/proc":            {"image", "input", "elf", "engine", "addr", "interrupt"}, // programs tell the modules of a process, too
-	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "windows", "zdmp", "refused", "elf", "core", "proc", "kdump", "flattened"},
+	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "windows", "zdmp", "packed", "refused", "elf", "core", "proc", "kdump", "flattened"},
+	"vscan/engine/image/packed":          {"image", "input", "magic", "blocks", "engine", "interrupt", "memlimit"},                     // containers
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
 	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr"},                                                         // for tests
 	"vscan/engine/image/layered":         {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
@@ -97,23 +98,27 @@ var imports = map[string][]string{
 // dependencies has the packages of vscan that may import a package from outside.
 // Tests may import any.
 var dependencies = map[string][]string{
-	"golang.org/x/sync/errgroup":         {"vscan/engine", "vscan/engine/graph"},
-	"golang.org/x/sys/unix":              {"vscan/internal/mmap", "vscan/internal/outfile", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
-	"pgregory.net/rapid":                 {"vscan/internal/testenv"}, // for tests
-	"github.com/BobuSumisu/aho-corasick": {"vscan/bench"},
-	"github.com/hanwen/go-fuse/v2/fs":    {"vscan/engine/image/imagetest/fusetest"}, // for tests
-	"github.com/hanwen/go-fuse/v2/fuse":  {"vscan/engine/image/imagetest/fusetest"}, // for tests
-	"github.com/klauspost/cpuid/v2":      {"vscan/engine/simd"},
-	"modernc.org/sqlite":                 {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
-	"modernc.org/sqlite/lib":             {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
-	"github.com/klauspost/compress/zstd": {"vscan/engine/sweep/state", "vscan/engine/image/kdump", "vscan/engine/image/imagetest"}, // imagetest: for tests
-	"github.com/klauspost/compress/zlib": {"vscan/engine/image/kdump"},
-	"github.com/klauspost/compress/s2":   {"vscan/engine/image/kdump", "vscan/engine/image/imagetest"},
-	"github.com/anchore/go-lzo":          {"vscan/engine/image/kdump"},
-	"github.com/parquet-go/parquet-go":   {"vscan/cmd/internal/parquetfile"},
-	"github.com/spf13/cobra":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
-	"github.com/spf13/pflag":             {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
-	"golang.org/x/term":                  {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
+	"golang.org/x/sync/errgroup":          {"vscan/engine", "vscan/engine/graph"},
+	"golang.org/x/sys/unix":               {"vscan/internal/mmap", "vscan/internal/outfile", "vscan/engine/image/proc", "vscan/engine/simd/simdtest", "vscan/cmd/vscan/internal/consoletest"},
+	"pgregory.net/rapid":                  {"vscan/internal/testenv"}, // for tests
+	"github.com/BobuSumisu/aho-corasick":  {"vscan/bench"},
+	"github.com/hanwen/go-fuse/v2/fs":     {"vscan/engine/image/imagetest/fusetest"}, // for tests
+	"github.com/hanwen/go-fuse/v2/fuse":   {"vscan/engine/image/imagetest/fusetest"}, // for tests
+	"github.com/klauspost/cpuid/v2":       {"vscan/engine/simd"},
+	"modernc.org/sqlite":                  {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
+	"modernc.org/sqlite/lib":              {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
+	"github.com/klauspost/compress/zstd":  {"vscan/engine/sweep/state", "vscan/engine/image/kdump", "vscan/engine/image/packed", "vscan/engine/image/imagetest"}, // imagetest: for tests
+	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump"},
+	"github.com/klauspost/compress/s2":    {"vscan/engine/image/kdump", "vscan/engine/image/lime", "vscan/engine/image/packed", "vscan/engine/image/imagetest"},
+	"github.com/anchore/go-lzo":           {"vscan/engine/image/kdump"},
+	"github.com/parquet-go/parquet-go":    {"vscan/cmd/internal/parquetfile"},
+	"github.com/spf13/cobra":              {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
+	"github.com/spf13/pflag":              {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
+	"golang.org/x/term":                   {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
+	"github.com/klauspost/compress/flate": {"vscan/engine/image/packed"},
+	"github.com/klauspost/compress/gzip":  {"vscan/engine/image/packed"},
+	"github.com/pierrec/lz4/v4":           {"vscan/engine/image/packed"},
+	"github.com/therootcompany/xz":        {"vscan/engine/image/packed"},
 }
 
 // Imports run one way.

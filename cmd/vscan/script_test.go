@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -92,6 +93,16 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o777))
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), k.Build(), 0o666))
+	},
+
+	// gzip FILE OUT compresses a file.
+	"gzip": func(ts *testscript.TestScript, neg bool, args []string) {
+		wantArgs(ts, neg, len(args) == 2, "gzip FILE OUT")
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		z.Write([]byte(ts.ReadFile(args[0])))
+		ts.Check(z.Close())
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o666))
 	},
 
 	// truncate FILE SIZE cuts a file to so many bytes, or makes a sparse one; -N cuts

@@ -306,6 +306,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	one := imageSearch{searching: s, nth: n, began: time.Now()}
 	f.image.Sequential = true
 	f.image.Budget = f.Budget
+	f.image.Unpacking = s.unpacking(n, arg)
 	img, err := f.image.Open(ctx, arg)
 	if from.found && s.passOver(arg, img, err) {
 		return nil
@@ -342,6 +343,19 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	}
 	s.settled(sum, &one)
 	return nil
+}
+
+// unpacking returns what shows how far the unpacking of the nth image is, which can take long.
+func (s *searching) unpacking(n int, arg string) func(read, size uint64) {
+	var done *engine.Progress
+	return func(read, size uint64) {
+		if done == nil {
+			done = new(engine.Progress)
+			s.Begin("unpacking " + arg)
+			s.bar.Begin(n, "unpacking "+arg, size, done)
+		}
+		done.Bytes.Store(read)
+	}
 }
 
 // settled adds the account of an image to the outcome, and writes its summary to the file

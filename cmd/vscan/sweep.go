@@ -216,7 +216,7 @@ var asked = map[string][]string{
 	"align": {"align"}, "align_word": {"align"}, "max_match": {"max-match"}, "overlapping": {"overlap"}, "ranges": {"range"}, "in": {"in"}, "at": {"at"},
 	"max_hits": {"max-count"}, "max_bytes": {"max-bytes"},
 	"over": {"map"}, "under": {"under"}, "modules": {"modules"}, "sysroot": {"sysroot"}, "format": {"image-format"}, "space": {"space"}, "word": {"word"},
-	"endian": {"endian"}, "prot_none": {"prot-none"}, "resident": {"resident"},
+	"endian": {"endian"}, "prot_none": {"prot-none"}, "resident": {"resident"}, "unpack_limit": {"unpack-limit"},
 	"bytes": {"bytes"}, "context": {"context"},
 }
 

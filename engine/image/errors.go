@@ -52,6 +52,9 @@ type UnsupportedError struct {
 	// LayerSpec.Raw.
 	Placeable, AsTheyAre bool
 
+	// UnpackLimit is the Options.UnpackLimit that did not do, where a larger one would; else 0.
+	UnpackLimit uint64
+
 	// Live says that a live process can be opened instead, with formats.OpenProcess: PID, or
 	// where that is 0 one whose number is not known here.
 	Live bool

@@ -114,8 +114,18 @@ type Options struct {
 	// Image.Parts tells which were read.
 	With []string
 
+	// UnpackLimit is how many bytes a container (gzip, zstd, …) may have, unpacked, that is
+	// unpacked in memory when it is opened, since it cannot be read at random; 0 is a quarter of the
+	// machine's memory. One with more is refused with an *UnsupportedError. What is kept is compressed
+	// anew.
+	UnpackLimit uint64
+
+	// Unpacking, if it is not nil, is told now and then how many bytes of such a container were read, and how
+	// many its file has.
+	Unpacking func(read, size uint64)
+
 	// Budget is asked for the memory of what a file can have by the million, the segments
-	// of a core, before it is spent: the error is a *budget.Error. It stays taken, so that
+	// of a core, and for what is unpacked, before it is spent: the error is a *budget.Error. It stays taken, so that
 	// the caller gives a Share, and releases it with the image. Nil has no limit.
 	Budget *budget.Budget
 }

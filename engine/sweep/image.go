@@ -45,6 +45,8 @@ type Opening struct {
 	Empty     bool   `json:"empty,omitempty"`
 	ProtNone  bool   `json:"prot_none,omitempty"`
 	Resident  bool   `json:"resident,omitempty"`
+
+	UnpackLimit uint64 `json:"unpack_limit,omitempty"` // in bytes
 }
 
 // ImageIs tells an image from others, and from what it was before it changed. Digests are
@@ -84,7 +86,7 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // OpeningOf returns options as plain values, without those that change nothing of what is
 // found.
 func OpeningOf(o *layered.Options) Opening {
-	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident}
+	out := Opening{Modules: o.Modules, Sysroot: Text(o.Sysroot), Format: string(o.Format), Space: string(o.Space), WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident, UnpackLimit: o.UnpackLimit}
 	for _, path := range o.With {
 		out.With = append(out.With, Text(path))
 	}
@@ -105,6 +107,7 @@ func (o *Opening) Options() (layered.Options, error) {
 	out := layered.Options{
 		Modules: o.Modules, Sysroot: string(o.Sysroot), Format: image.FormatName(o.Format), Space: image.AddressSpace(o.Space),
 		WordSize: o.WordSize, Empty: o.Empty, ProtNone: o.ProtNone, Resident: o.Resident,
+		UnpackLimit: o.UnpackLimit,
 	}
 	for _, path := range o.With {
 		out.With = append(out.With, string(path))

@@ -99,8 +99,8 @@ var moreHeads = []struct{ head, want string }{
 	{"LiME\x00\x00\x00\x01", "LiME"},
 	{zlibBytes("LiME\x00\x00\x00\x01" + strings.Repeat("abc", 10000)), "zlib-compressed LiME"},
 
-	{"\x27\xb5\x2f\xfd", "zstd"},
-	{"\x03\x21\x4c\x18", "lz4"},
+	{"\x27\xb5\x2f\xfd", "zstd before 0.8"},
+	{"\x03\x21\x4c\x18", "lz4, oldest"},
 	{"BZ3v1", "bzip3"},
 	{zlibBytes(strings.Repeat("some page of memory", 100000)), "zlib"},
 	{zlibBytes("one") + zlibBytes("after another"), "zlib"},

@@ -11,6 +11,7 @@ import (
 	"vscan/engine/image/macho"
 	"vscan/engine/image/magic"
 	"vscan/engine/image/minidump"
+	"vscan/engine/image/packed"
 	"vscan/engine/image/refused"
 	"vscan/engine/image/vmware"
 	"vscan/engine/image/windows"
@@ -23,8 +24,9 @@ import (
 var table = slices.Concat(
 	[]magic.Format{kdump.Format, flattened.Format},
 	refused.CrashDumps,
-	[]magic.Format{windows.Format, lime.Format, core.Format, elf.Format, minidump.Format, macho.Format, vmware.Format, zdmp.Format},
+	[]magic.Format{windows.Format, lime.Format, lime.AVML, core.Format, elf.Format, minidump.Format, macho.Format, vmware.Format, zdmp.Format},
 	refused.Dumps,
+	packed.Formats,
 	refused.Containers,
 )
 

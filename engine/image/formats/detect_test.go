@@ -125,7 +125,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: the entry is not complete", k.Name)
 		}
 	}
-	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "kdump", "flattened", "windows", "lime", "elf", "minidump", "macho", "vmware", "zdmp"}) {
+	if got := formats.Names(); !slices.Equal(got, []image.FormatName{"raw", "kdump", "flattened", "windows", "lime", "avml", "elf", "minidump", "macho", "vmware", "zdmp"}) {
 		t.Errorf("formats %q", got)
 	}
 }
@@ -135,7 +135,7 @@ func TestIdentify(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, h := range slices.Concat(heads, moreHeads) {
 		k := formats.Recognize([]byte(h.head), []byte(h.head))
-		if k == nil || k.Open != nil {
+		if k == nil || k.Open != nil || k.Unpack != nil {
 			continue
 		}
 		path := imagetest.TempFile(t, "a dump.x", h.head)
@@ -168,8 +168,8 @@ func TestRefused(t *testing.T) {
 			imagetest.CheckError(t, err, "does not have the format \""+string(format)+"\": it is "+k.What)
 		}
 	}
-	_, err := formats.Open(t.Context(), imagetest.TempFile(t, "x.gz", gzipBytes("x")), image.Options{})
-	imagetest.CheckError(t, err, "x.gz is gzip-compressed: decompress it first (gzip -dc < ")
-	imagetest.CheckError(t, err, "x.gz > OUT)")
+	_, err := formats.Open(t.Context(), imagetest.TempFile(t, "x.lz", "LZIP\x01\x0c"), image.Options{})
+	imagetest.CheckError(t, err, "x.lz is lzip-compressed: decompress it first (lzip -dc < ")
+	imagetest.CheckError(t, err, "x.lz > OUT)")
 	checkRaw(t, err, "scan the compressed bytes")
 }

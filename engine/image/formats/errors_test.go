@@ -50,7 +50,7 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 	prog := imagetest.TempFile(t, "prog", string(imagetest.BuildProgram(true, addr.Little, imagetest.SharedObject, 0x1000, imagetest.Load(4, 0, 0, 8, 0))))
 	bare := imagetest.TempFile(t, "bare", string(imagetest.BuildProgram(true, addr.Little, imagetest.SharedObject, 0x1000)))
 	object := imagetest.TempFile(t, "prog.o", string(imagetest.BuildProgram(true, addr.Little, 1, 0x1000, imagetest.Load(4, 0, 0, 8, 0))))
-	gzip := imagetest.TempFile(t, "gzip", gzipBytes("x"))
+	lzip := imagetest.TempFile(t, "lzip", "LZIP\x01\x0c")
 	macho := imagetest.TempFile(t, "macho", "\xcf\xfa\xed\xfe"+imagetest.Zeros(60))
 	dmtcp := imagetest.TempFile(t, "dmtcp", "DMTCP_CHECKPOINT_IMAGE")
 	base, odd := addr.Addr(0x10000), addr.Addr(0x10010)
@@ -78,13 +78,13 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 		"as lime, placed":      {open(lime, image.Options{Base: &base, Format: "lime"}), &image.BaseError{Path: lime, Format: "lime"}},
 		"program":              {open(prog, image.Options{}), &image.UnsupportedError{Path: prog, Format: "ELF", Holds: image.HoldsProgram, RawHelps: "scan its bytes", Placeable: true}},
 		"Mach-O":               {open(macho, image.Options{}), &image.UnsupportedError{Path: macho, Format: "Mach-O", Holds: image.HoldsProgram, RawHelps: "scan its bytes", Placeable: true}},
-		"gzip":                 {open(gzip, image.Options{}), &image.UnsupportedError{Path: gzip, Format: "gzip", Holds: image.HoldsAnything, RawHelps: "scan the compressed bytes"}},
+		"lzip":                 {open(lzip, image.Options{}), &image.UnsupportedError{Path: lzip, Format: "lzip", Holds: image.HoldsAnything, RawHelps: "scan the compressed bytes"}},
 		"checkpoint":           {open(dmtcp, image.Options{}), &image.UnsupportedError{Path: dmtcp, Format: "DMTCP checkpoint", RawHelps: "scan its bytes", Live: true}},
 		"off a page":           {open(prog, image.Options{Base: &odd}), &image.PageError{Path: prog, At: odd, Page: 0x1000}},
 		"layer off a page":     {lay(image.LayerSpec{Path: prog, At: odd}), &image.PageError{Path: prog, At: odd, Page: 0x1000}},
 		"object at":            {open(object, image.Options{Base: &base}), &image.UnsupportedError{Path: object, Format: "ELF", Holds: image.HoldsProgram, AsTheyAre: true}},
 		"LiME as a layer":      {lay(image.LayerSpec{Path: lime, At: base}), &image.UnsupportedError{Path: lime, Format: "LiME", RawHelps: "lay its bytes as they are"}},
-		"gzip as a layer":      {lay(image.LayerSpec{Path: gzip, At: base}), &image.UnsupportedError{Path: gzip, Format: "gzip", Holds: image.HoldsAnything, RawHelps: "scan the compressed bytes"}},
+		"lzip as a layer":      {lay(image.LayerSpec{Path: lzip, At: base}), &image.UnsupportedError{Path: lzip, Format: "lzip", Holds: image.HoldsAnything, RawHelps: "scan the compressed bytes"}},
 		"memory, unplaced":     {lay(image.LayerSpec{Path: memory, Unplaced: true}), &image.UnplacedError{Path: memory}},
 		"raw, unplaced":        {lay(image.LayerSpec{Path: prog, Unplaced: true, Raw: true}), &image.UnplacedError{Path: prog}},
 		"program, unplaced":    {lay(image.LayerSpec{Path: prog, Unplaced: true}), &image.UnplacedError{Path: prog, Program: true}},

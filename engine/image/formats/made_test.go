@@ -18,16 +18,16 @@ type madeFile struct{ name, want, need, script string }
 // made are files that the formats' own programs, named by need, make of memory.bin
 // with a script of sh. want is the format, "" where the file holds memory as it is.
 var made = []madeFile{
-	{"m.gz", "gzip", "gzip", "gzip -c memory.bin > m.gz"},
-	{"m.zst", "zstd", "zstd", "zstd -q memory.bin -o m.zst"},
-	{"m.xz", "xz", "xz", "xz -0 -c memory.bin > m.xz"},
+	{"m.gz", "", "gzip", "gzip -c memory.bin > m.gz"},
+	{"m.zst", "", "zstd", "zstd -q memory.bin -o m.zst"},
+	{"m.xz", "", "xz", "xz -0 -c memory.bin > m.xz"},
 	{"m.lzma", "lzma", "xz", "xz -0 --format=lzma -c memory.bin > m.lzma"},
 	{"odd.lzma", "lzma", "xz", "xz --format=lzma --lzma1=dict=96KiB,lc=1,lp=2,pb=0 -c memory.bin > odd.lzma"},
 	{"sized.lzma", "lzma", "xz", `xz --format=lzma -c memory.bin > sized.lzma && printf '\000\000\020\000\000\000\000\000' | dd of=sized.lzma bs=1 seek=5 conv=notrunc && xz --format=lzma -t sized.lzma`},
 	{"m.z", "pack", "gzip", `printf '\037\036\000\000\000\004\001\000a\010' > m.z && test $(gzip -dc < m.z) = aaaa`}, // no pack here, but what unpacks it
-	{"m.bz2", "bzip2", "bzip2", "bzip2 -c memory.bin > m.bz2"},
-	{"m.lz4", "lz4", "lz4", "lz4 -q memory.bin m.lz4"},
-	{"l.lz4", "lz4", "lz4", "lz4 -q -l memory.bin l.lz4"},
+	{"m.bz2", "", "bzip2", "bzip2 -c memory.bin > m.bz2"},
+	{"m.lz4", "", "lz4", "lz4 -q memory.bin m.lz4"},
+	{"l.lz4", "", "lz4", "lz4 -q -l memory.bin l.lz4"},
 	{"m.lzo", "lzop", "lzop", "lzop -o m.lzo memory.bin"},
 	{"m.zlib", "zlib", "zlib-flate", "zlib-flate -compress < memory.bin > m.zlib"},
 	{"one.zlib", "zlib", "zlib-flate", "zlib-flate -compress=1 < memory.bin > one.zlib"},
@@ -52,7 +52,7 @@ var made = []madeFile{
 	{"m.lrz", "lrzip", "lrzip", "lrzip -q -o m.lrz memory.bin"},
 	{"m.rz", "rzip", "rzip", "rzip -k -o m.rz memory.bin"},
 	{"m.zpaq", "zpaq", "zpaq", "zpaq a m.zpaq memory.bin"},
-	{"m.zip", "zip", "zip", "zip -q m.zip memory.bin"},
+	{"m.zip", "", "zip", "zip -q m.zip memory.bin"},
 	{"m.7z", "7z", "7zz", "7zz a m.7z memory.bin"},
 	{"m.tar", "tar", "tar", "tar -cf m.tar memory.bin"},
 	{"v7.tar", "tar", "tar", "tar --format=v7 -cf v7.tar memory.bin"},

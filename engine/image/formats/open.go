@@ -39,7 +39,7 @@ func Open(ctx context.Context, path string, o image.Options) (*image.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	img, err := read(ctx, f, o)
+	img, err := read(ctx, f.Reader(), o)
 	if err == nil {
 		err = ctx.Err() // what could not be read because of it may be missing
 	}
@@ -57,10 +57,9 @@ func Open(ctx context.Context, path string, o image.Options) (*image.Image, erro
 }
 
 // read finds the format of a file and has it read.
-func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, error) {
-	in := f.Reader()
+func read(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, error) {
 	if in.Live && (o.Format == image.FormatRaw || o.Base != nil) {
-		return nil, fmt.Errorf("%s: the running kernel's memory has addresses of its own, and is not read as raw bytes", f.Name())
+		return nil, fmt.Errorf("%s: the running kernel's memory has addresses of its own, and is not read as raw bytes", in.Path())
 	}
 	if o.Format == image.FormatRaw { // whatever its first bytes are, and whether they can be read or not
 		return raw.Open(ctx, in, o)
@@ -70,7 +69,16 @@ func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, er
 		return nil, err
 	}
 	k := Recognize(head, tail)
-	if k == nil && o.Base == nil && vmware.IsMemory(f.Name()) && (o.Format == "" || o.Format == vmware.Format.Option) {
+	if k != nil && k.Unpack != nil {
+		return readPacked(ctx, in, k, o)
+	}
+	return readAs(ctx, in, head, k, o)
+}
+
+// readAs has a file read as the format that it is recognised as by its first bytes; nil: as none.
+func readAs(ctx context.Context, in input.Reader, head []byte, k *magic.Format, o image.Options) (*image.Draft, error) {
+	path := in.Path()
+	if k == nil && o.Base == nil && vmware.IsMemory(path) && (o.Format == "" || o.Format == vmware.Format.Option) {
 		return vmware.Open(ctx, in, o)
 	}
 	switch {
@@ -79,17 +87,17 @@ func read(ctx context.Context, f *input.File, o image.Options) (*image.Draft, er
 		if k != nil {
 			is = "it is " + k.What
 		}
-		return nil, fmt.Errorf("%s does not have the format %q: %s", f.Name(), o.Format, is)
+		return nil, fmt.Errorf("%s does not have the format %q: %s", path, o.Format, is)
 	case o.Base != nil && !o.Raw && o.Offset == 0 && o.Len == 0 && elf.IsProgram(head):
 		return elf.Open(ctx, in, o)
 	case o.Format != "" && o.Base != nil:
-		return nil, &image.BaseError{Path: f.Name(), Format: o.Format}
+		return nil, &image.BaseError{Path: path, Format: o.Format}
 	case k == nil, o.Base != nil && k.Holds == image.HoldsProgram:
 		return raw.Open(ctx, in, o)
 	case k.Open == nil:
-		return nil, k.Refuse(f.Name())
+		return nil, k.Refuse(path)
 	case o.Base != nil:
-		return nil, &image.UnsupportedError{Path: f.Name(), Format: k.Name, What: k.What, Holds: k.Holds,
+		return nil, &image.UnsupportedError{Path: path, Format: k.Name, What: k.What, Holds: k.Holds,
 			Advice: "leave out the address", RawHelps: "place the bytes as they are"}
 	}
 	return k.Open(ctx, in, o)

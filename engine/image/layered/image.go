@@ -74,6 +74,9 @@ type Options struct {
 
 	ProtNone, Resident, Sequential bool
 
+	UnpackLimit uint64
+	Unpacking   func(read, size uint64)
+
 	// Budget is asked for the memory of mappings and of their index before it is spent,
 	// which is given back when the image is closed: the error is a *budget.Error. Nil has no
 	// limit.

@@ -1,4 +1,5 @@
-// Package lime reads LiME dumps. It is for the engine and may change.
+// Package lime reads LiME dumps, and those of AVML, whose records may be compressed (avml.go).
+// It is for the engine and may change.
 //
 // A dump is records of physical memory, each a header of 32 bytes and the bytes of
 // one range: magic 0x4c694d45 (4), version 1 (4), first address (8), last
@@ -30,6 +31,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/image"
+	"vscan/engine/image/blocks"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
 	"vscan/internal/interrupt"
@@ -57,6 +59,7 @@ type reader struct {
 	budget  *budget.Budget // asked for the memory of records
 	room    int            // for how many mappings it was asked
 	img     *image.Draft
+	chunks  chunks    // of compressed records
 	at      uint64    // file offset that is being looked at
 	records int       // that were read
 	held    uint64    // bytes of them that the file has
@@ -87,7 +90,22 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	}
 	l.img.Detail = fmt.Sprintf("%s, %d bytes", input.Plural(l.records, "record"), l.held)
 	l.img.Tell("records", strconv.Itoa(l.records))
+	l.unpack()
 	return l.img, nil
+}
+
+// unpack gives the mappings of compressed records their source.
+func (l *reader) unpack() {
+	if l.chunks.size == 0 {
+		return
+	}
+	l.img.Tell("compression", "snappy")
+	source := blocks.New(l.Reader, l.chunks.size, chunkMost, &l.chunks)
+	for i := range l.img.Mappings {
+		if m := &l.img.Mappings[i]; m.State == engine.Present && m.Source == nil {
+			m.Source = source
+		}
+	}
 }
 
 // noteOverlap notes where records overlap, which those of a dump do not: what one
@@ -228,6 +246,8 @@ func (l *reader) step(off uint64) (next uint64, err error) {
 		l.img.Note("record %d at file offset %#x is empty", l.records, off)
 		l.records++
 		return off + headerSize, nil
+	case rec.packed:
+		return l.packedRecord(off, rec.Range)
 	}
 	data := off + headerSize
 	switch held := l.Size - data; {
@@ -294,9 +314,10 @@ func (e *headerError) Error() string {
 
 type record struct {
 	addr.Range
-	end   bool // a header of zeros
-	empty bool // a range of no bytes, with another header or the end behind
-	good  bool // the reserved bytes are zero too
+	end    bool // a header of zeros
+	empty  bool // a range of no bytes, with another header or the end behind
+	good   bool // the reserved bytes are zero too
+	packed bool // compressed
 }
 
 // record reads the header at a file offset.
@@ -309,6 +330,10 @@ func (l *reader) record(off uint64) (record, error) {
 		return record{end: true}, nil
 	case len(b) < headerSize:
 		return record{}, &headerError{off, fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", len(b), headerSize)}
+	}
+	r, packed := isPacked(b)
+	if packed {
+		return record{Range: r, packed: true}, nil
 	}
 	r, ok := l.parse(b)
 	switch {
@@ -331,6 +356,8 @@ func (l *reader) parse(b []byte) (r addr.Range, ok bool) {
 func (l *reader) damage(b []byte) string {
 	f := input.NewFields(b, l.order)
 	switch {
+	case string(b[:8]) == avmlStart:
+		return fmt.Sprintf("last address %#x, first %#x, and reserved bytes %#x, which do not go together in a compressed record", f.U64(16), f.U64(8), b[24:headerSize])
 	case !bytes.Equal(b[:4], l.start[:4]):
 		return fmt.Sprintf("magic %#08x, not %#x", f.U32(0), magicNumber)
 	case f.U32(4) != 1:

@@ -67,7 +67,21 @@ func (l *reader) header(off uint64) ([]byte, error) {
 // zeros stand there.
 func (l *reader) begins(off uint64) bool {
 	b, err := l.header(off)
-	return err == nil && len(b) == headerSize && (input.AllZero(b) || bytes.HasPrefix(b, l.start))
+	return err == nil && len(b) == headerSize && (input.AllZero(b) || l.starts(b))
+}
+
+// starts reports whether b begins as a header does.
+func (l *reader) starts(b []byte) bool {
+	return bytes.HasPrefix(b, l.start) || bytes.HasPrefix(b, []byte(avmlStart))
+}
+
+// nextStart returns where in b a header begins, or may begin that does not end there; -1 where none does.
+func (l *reader) nextStart(b []byte) int {
+	i, k := bytes.Index(b, l.start), bytes.Index(b, []byte(avmlStart))
+	if i < 0 || k >= 0 && k < i {
+		return k
+	}
+	return i
 }
 
 // leads reports whether a record that ends before a file offset leads to another
@@ -77,7 +91,7 @@ func (l *reader) leads(off uint64) bool {
 	var buf [headerSize]byte // read alone, since it can be anywhere
 	n, err := l.Reader.Fill(buf[:], off)
 	b := buf[:n]
-	if err != nil || len(b) == headerSize && bytes.HasPrefix(b, l.start) {
+	if err != nil || len(b) == headerSize && l.starts(b) {
 		return err == nil
 	}
 	return input.AllZero(b) && off >= l.padding()
@@ -107,8 +121,21 @@ func (l *reader) padding() uint64 {
 
 // good reports whether b is a header without a fault.
 func (l *reader) good(b []byte) bool {
+	if _, packed := isPacked(b); packed {
+		return true
+	}
 	_, ok := l.parse(b)
 	return ok && input.AllZero(b[24:headerSize])
+}
+
+// holds reports whether the record with a good header is one that is wanted behind damage; where
+// it is a compressed one, whose length is not known, its stream has to begin.
+func (l *reader) holds(off uint64, b []byte, plain func(r addr.Range) bool) bool {
+	if _, packed := isPacked(b); packed {
+		return l.streams(off + headerSize)
+	}
+	r, _ := l.parse(b)
+	return plain(r)
 }
 
 // find looks for the next header between file offsets and returns where it is, or
@@ -138,7 +165,7 @@ func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (
 			return l.Size, zero && input.AllZero(b), nil
 		}
 		n := len(b) - headerSize + 1 // what is left over may begin a header
-		if i := bytes.Index(b, l.start); i >= 0 && len(b)-i < headerSize {
+		if i := l.nextStart(b); i >= 0 && len(b)-i < headerSize {
 			n = i
 		} else if i >= 0 {
 			if l.good(b[i:i+headerSize]) && accept(off+uint64(i), b[i:i+headerSize]) {
@@ -159,14 +186,15 @@ func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (
 func (l *reader) findNext(from uint64) (off uint64, zero bool, err error) {
 	tooLong := l.Size
 	off, zero, err = l.find(from, l.Size, func(at uint64, b []byte) bool {
-		r, _ := l.parse(b)
-		if l.fits(at, b) {
-			return !l.known(r) || l.leads(at+headerSize+r.Size())
-		}
-		if !l.known(r) {
-			tooLong = min(tooLong, at)
-		}
-		return false
+		return l.holds(at, b, func(r addr.Range) bool {
+			if l.fits(at, b) {
+				return !l.known(r) || l.leads(at+headerSize+r.Size())
+			}
+			if !l.known(r) {
+				tooLong = min(tooLong, at)
+			}
+			return false
+		})
 	})
 	if err == nil && off == l.Size {
 		off = tooLong
@@ -181,8 +209,9 @@ func (l *reader) findNext(from uint64) (off uint64, zero bool, err error) {
 // memory: their headers are what LiME has written, and the machine kept, by then.
 func (l *reader) findChain(from uint64, first addr.Addr) (uint64, error) {
 	off, _, err := l.find(from, min(input.AddSat(from, reach), l.Size), func(at uint64, b []byte) bool {
-		r, _ := l.parse(b)
-		return r.First > first && l.fits(at, b) && l.leads(at+headerSize+r.Size())
+		return l.holds(at, b, func(r addr.Range) bool {
+			return r.First > first && l.fits(at, b) && l.leads(at+headerSize+r.Size())
+		})
 	})
 	return off, err
 }

@@ -24,16 +24,26 @@ const (
 // Format is a format that is recognised by a file's first bytes or, where these
 // tell nothing, its last ones.
 type Format struct {
-	Name     string                                                                   // as Identify gives it
-	What     string                                                                   // to follow "is"
-	Match    func(head []byte) bool                                                   // of up to HeadSize bytes
-	Tail     func(tail []byte) bool                                                   // of up to TailSize bytes; nil: the head alone tells
-	Option   image.FormatName                                                         // as Options.Format names it, where it is read
-	Open     func(context.Context, input.Reader, image.Options) (*image.Draft, error) // nil: not read
+	Name   string                                                                   // as Identify gives it
+	What   string                                                                   // to follow "is"
+	Match  func(head []byte) bool                                                   // of up to HeadSize bytes
+	Tail   func(tail []byte) bool                                                   // of up to TailSize bytes; nil: the head alone tells
+	Option image.FormatName                                                         // as Options.Format names it, where it is read
+	Open   func(context.Context, input.Reader, image.Options) (*image.Draft, error) // nil: not read
+	// Unpack has the bytes of a container that can be read; nil: it is none, or cannot. look is asked
+	// of the first ones, up to HeadSize, and ends it with its error.
+	Unpack   func(ctx context.Context, in input.Reader, o image.Options, look func(head []byte) error) (*Content, error)
 	Holds    image.Holding
 	Advice   string // where it is not read; FILE stands for the path
 	RawHelps string // as UnsupportedError.RawHelps
 	Live     bool   // as UnsupportedError.Live
+}
+
+// Content is what a container holds.
+type Content struct {
+	input.Reader
+	Notes []string // what is odd about the container
+	Lost  uint64   // bytes of its file that could not be unpacked, at least; 0: all is there
 }
 
 // Refuse returns the error about a file of a format that is not read.

@@ -25,9 +25,6 @@ var Dumps = []magic.Format{
 	// LiME deflate.c: the whole file is one zlib stream.
 	{Name: "zlib-compressed LiME", What: "a LiME dump compressed with zlib", Match: isZlibLiME,
 		Advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)", RawHelps: magic.ScanCompressed},
-	// AVML image.rs, V2_MAGIC.
-	{Name: "AVML", What: "a compressed AVML dump", Match: magic.At(0, "AVML"),
-		Advice: "it is not read yet: convert it to LiME first (avml-convert FILE OUT.lime)"},
 	// Apple mach-o/loader.h: the magic of each class and byte order; cores are read.
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},

@@ -99,11 +99,6 @@ func isZlibLiME(head []byte) bool {
 	return string(magic[:]) == "EMiL" || string(magic[:]) == "LiME"
 }
 
-func isBzip2(head []byte) bool {
-	return len(head) >= 10 && string(head[:3]) == "BZh" && head[3] >= '1' && head[3] <= '9' &&
-		(string(head[4:10]) == "1AY&SY" || string(head[4:10]) == "\x17\x72\x45\x38\x50\x90")
-}
-
 // isLZMA looks at all that the header says: properties (1), size of the
 // dictionary (4), size of what is compressed (8) or -1; and at the first byte of
 // the range coder, which is 0. Sizes that encoders do not write are not taken.

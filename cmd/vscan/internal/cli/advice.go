@@ -75,6 +75,8 @@ func factAdvice(what patterns.Fact) string {
 // form of arguments.
 func insteadAdvice(e *image.UnsupportedError) string {
 	switch {
+	case e.UnpackLimit != 0:
+		return ", or allow more with --unpack-limit SIZE"
 	case e.PID != 0:
 		return fmt.Sprintf(": pid:%d", e.PID)
 	case e.Live:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,7 @@ func (f *ImageFlags) Register(cmd *cobra.Command) {
 	ChoiceVar(cmd, &f.endian, "endian", "", "byte `ORDER`, little or big, where the image does not say", "little", "big")
 	fs.BoolVar(&f.ProtNone, "prot-none", false, "of a live process, also mappings without any permission, which are absent otherwise")
 	fs.BoolVar(&f.Resident, "resident", false, "of a live process, only what is in memory: pages that are swapped out are absent")
+	fs.Var(NewByteCount(&f.UnpackLimit, 1, math.MaxInt64), "unpack-limit", "of a compressed file (gzip, zstd, xz, bzip2, lz4, zip) that cannot be read in part, unpack at most `SIZE` bytes in memory, where they are kept compressed (default a quarter of the machine's memory)")
 	ChoiceVar(cmd, &f.mmap, "mmap", "", "`WHEN` files are mapped into memory, instead of read call by call: always, where the system lets it, never, or auto, where what takes less time is found out on the way in files of 64 MiB and more, and others are read (default auto)", "auto", "always", "never")
 	fs.BoolVar(&f.noMmap, "no-mmap", false, "as --mmap never")
 	fs.MarkHidden("no-mmap")

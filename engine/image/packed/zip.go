@@ -1,0 +1,156 @@
+package packed
+
+import (
+	"archive/zip"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/flate"
+
+	"vscan/engine"
+	"vscan/engine/image/input"
+	"vscan/engine/image/magic"
+)
+
+// An archive is read where it has one file. Others beside it that are together less than a sixteenth of
+// it are notes about it: they are told, and not read.
+const noteShare = 16
+
+// aff4 are files that only an archive of Advanced Forensic Format 4 has, whose other files are parts of
+// memory in a form of its own.
+var aff4 = []string{"container.description", "information.turtle"}
+
+// openZip reads an archive of one file.
+func openZip(u *unpacking) (*magic.Content, error) {
+	z, err := zip.NewReader(u.Reader, int64(u.Size))
+	if err != nil {
+		return nil, u.refuse(fmt.Sprintf("of which the directory cannot be read (%v)", err))
+	}
+	one, err := u.onlyFile(z.File)
+	if err != nil {
+		return nil, err
+	}
+	at, err := one.DataOffset()
+	if err != nil {
+		return nil, u.refuse(fmt.Sprintf("of which the head of %q cannot be read (%v)", one.Name, err))
+	}
+	end := at + int64(min(one.CompressedSize64, u.Size))
+	if uint64(end) > u.Size {
+		u.note("a zip archive: truncated: %q is to have %d bytes", one.Name, one.CompressedSize64)
+		u.lose(uint64(end) - u.Size)
+		end = int64(u.Size)
+	}
+	in := u.Prefix(uint64(at), uint64(end-at))
+	switch {
+	case one.Flags&1 != 0:
+		return nil, u.refuse(fmt.Sprintf("of which %q is encrypted", one.Name))
+	case one.Method == zip.Store:
+		return u.storedFile(in, uint64(at))
+	case one.Method != zip.Deflate:
+		return nil, u.refuse(fmt.Sprintf("of which %q is compressed by method %d", one.Name, one.Method))
+	case one.UncompressedSize64 > u.limit:
+		return nil, u.tooLarge()
+	}
+	never := func([]byte) bool { return false }
+	return u.unpackAll(u.newSource(in, uint64(at)), never, func(src *source) (io.Reader, error) {
+		return &checked{Reader: flate.NewReader(src), want: one.CRC32, size: one.UncompressedSize64}, nil
+	})
+}
+
+// onlyFile returns the file of an archive that is read.
+func (u *unpacking) onlyFile(all []*zip.File) (*zip.File, error) {
+	var one *zip.File
+	files, sum := 0, uint64(0)
+	for _, f := range all {
+		for _, name := range aff4 {
+			if f.Name == name || strings.HasSuffix(f.Name, "/"+name) {
+				return nil, u.refuse("an Advanced Forensic Format (AFF4) image, whose memory is in a form of its own")
+			}
+		}
+		if strings.HasSuffix(f.Name, "/") {
+			continue
+		}
+		files++
+		sum = input.AddSat(sum, f.UncompressedSize64)
+		if one == nil || f.UncompressedSize64 > one.UncompressedSize64 {
+			one = f
+		}
+	}
+	switch {
+	case one == nil:
+		return nil, u.refuse("without a file")
+	case files > 1 && (sum-one.UncompressedSize64) > one.UncompressedSize64/noteShare:
+		return nil, u.refuse(fmt.Sprintf("of %d files", files))
+	case files > 1:
+		u.note("a zip archive: %q is read, and %s of %d bytes in all beside it not", one.Name, input.Plural(files-1, "file"), sum-one.UncompressedSize64)
+	}
+	return one, nil
+}
+
+// storedFile returns the content of a file that lies in the archive as it is, from a file offset on.
+func (u *unpacking) storedFile(in input.Reader, at uint64) (*magic.Content, error) {
+	if in.Size == 0 {
+		return nil, u.nothing()
+	}
+	head := make([]byte, min(magic.HeadSize, in.Size))
+	if n, err := in.Fill(head, 0); err == nil {
+		if err := u.look(head[:n]); err != nil {
+			return nil, err
+		}
+	}
+	in.Source = &part{u.Source, at, in.Size}
+	return u.content(in), nil
+}
+
+// part is a part of a file as a source of its own.
+type part struct {
+	engine.Source
+	at, size uint64
+}
+
+func (p *part) Size() uint64 {
+	return min(p.size, max(p.Source.Size(), p.at)-p.at)
+}
+
+func (p *part) View(buf []byte, off uint64, n int) ([]byte, error) {
+	if off >= p.size {
+		return nil, fmt.Errorf("%s: it ends before offset %#x: %w", p.Name(), off, io.ErrUnexpectedEOF)
+	}
+	m := int(min(uint64(n), p.size-off))
+	b, err := p.Source.View(buf, p.at+off, m)
+	if err == nil && m < n {
+		err = fmt.Errorf("%s: it ends at offset %#x: %w", p.Name(), p.size, io.ErrUnexpectedEOF)
+	}
+	return b, err
+}
+
+// NextHole is that of engine.HoleSource.
+func (p *part) NextHole(off, end, least uint64) (first, behind uint64) {
+	h, ok := p.Source.(engine.HoleSource)
+	if !ok {
+		return end, end
+	}
+	first, behind = h.NextHole(p.at+off, p.at+end, least)
+	return first - p.at, behind - p.at
+}
+
+// checked compares what a stream has with its size and sum.
+type checked struct {
+	io.Reader
+	want uint32
+	size uint64
+	sum  uint32
+	read uint64
+}
+
+func (c *checked) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.sum = crc32.Update(c.sum, crc32.IEEETable, b[:n])
+	c.read += uint64(n)
+	if err == io.EOF && (c.sum != c.want || c.read != c.size) {
+		err = &sumError{fmt.Errorf("%d bytes with the sum %#08x, not %d with %#08x", c.read, c.sum, c.size, c.want)}
+	}
+	return n, err
+}

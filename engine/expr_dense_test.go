@@ -65,7 +65,7 @@ func TestCancelWhileVerifying(t *testing.T) {
 	const workers = 2
 	s := spaceOf(t, bytes.Repeat(append(bytes.Repeat([]byte("ab"), 5000), 'c'), 1600))
 	// Some expressions can begin at every byte, others at every second or third.
-	for _, text := range []string{`re:a[ab]*d|c`, `re:a[ab]*d`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?bb`, `hex:61 [-] 64`, `re:(ab)+?d`, `hex:61 [200-4000] 63`} {
+	for _, text := range []string{`re:a[ab]*d|c`, `re:a[ab]*d`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?[bc]{2}`, `hex:61 [-] 64`, `re:(ab)+?d`, `hex:61 [200-4000] 63`} {
 		set := compileSet(t, patterns.Target{MaxMatch: 64 << 10}, text)
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &workCount{until: 1 << 20, then: cancel}

@@ -172,12 +172,19 @@ func TestPeakWithinBudget(t *testing.T) {
 	rng := testenv.Seeded(t, 2, 0)
 	refused, compiled := 0, 0
 	sets := testenv.Rounds(4, 4, 12)
-	for range sets {
+	for i := range sets {
 		limit := 32 << 20 << rng.IntN(2)
 		var pats []patterns.Pattern
 		for range 3 {
 			k := kindsOfMemory[rng.IntN(len(kindsOfMemory))]
-			pats = append(pats, parseNamed(t, 1+rng.IntN(k.n), func() string { return k.make(rng) })...)
+			n := 1 + rng.IntN(k.n)
+			switch i {
+			case 0: // one that is compiled for sure
+				n = 1
+			case 1: // one that is refused
+				n, limit = k.n, 16<<20
+			}
+			pats = append(pats, parseNamed(t, n, func() string { return k.make(rng) })...)
 		}
 		for i := range pats {
 			pats[i].Name = fmt.Sprintf("n%d", i)

@@ -19,12 +19,13 @@ type corpus struct {
 	// These are how many of 100 pages are of each kind.
 	Zero, Pointers, Text, Code, Random, Noise int
 	Zeros                                     float64 // the share of zero bytes in noise, from 0 to 1
+	Letters                                   string  // what all bytes are drawn from, in place of pages
 
 	Process     []string // a command that prints a line when it is ready, and waits
 	Environment string   // the environment variable that has the path of a file
 }
 
-// needle is a literal that stands three times in each made-up corpus.
+// needle is a literal that stands three times in each corpus that is made up of pages.
 const needle = "\x7fneedle\xf9\x17"
 
 // bytes returns the bytes of the corpus; with short, made-up ones are smaller. Where
@@ -60,6 +61,12 @@ var names = strings.Fields("kmalloc inode socket /usr/lib/x GET /index error: no
 // machine.
 func (c corpus) fill(b []byte) {
 	rnd := rand.New(rand.NewPCG(c.Seed, 42))
+	if c.Letters != "" {
+		for i := range b {
+			b[i] = c.Letters[rnd.IntN(len(c.Letters))]
+		}
+		return
+	}
 	for at := 0; at < len(b); at += 4096 {
 		page := b[at:min(at+4096, len(b))]
 		page[0] = 1 // until it is written, a page is the one zero page that all share,

@@ -19,6 +19,8 @@ type definition struct {
 	Patterns []string
 	Generate *generate
 	Words    *words
+	// Naive is, where patterns are expressions, what Go's regexp finds as often in the corpus.
+	Naive string
 	// Mode is "" (memory that is resident), "file" (a file that is opened anew each time, as
 	// an image is), "command" (a whole process) or "folder" (a whole process that searches a
 	// folder with the corpus cut into Files files of the same size).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -74,8 +75,11 @@ func (j *job) parts() [][]byte {
 }
 
 // count returns how many hits there are in memory. It shares no code with what is measured: it
-// finds literals by a hash of some of their bytes that have no mask.
+// finds literals by a hash of some of their bytes that have no mask, and expressions by Naive.
 func (j *job) count(memory []byte) uint64 {
+	if j.Naive != "" {
+		return uint64(len(regexp.MustCompile(j.Naive).FindAllIndex(memory, -1)))
+	}
 	n := uint64(0)
 	if j.Words != nil {
 		for i := 0; i+8 <= len(memory); i += 8 {

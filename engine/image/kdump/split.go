@@ -1,6 +1,7 @@
 package kdump
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -18,7 +19,8 @@ import (
 //	pages    |---- first file ----|---- second ----|---- third ----|
 //
 // Whichever is opened, it stands for all. The others are those of its folder whose headers
-// tell of the same dump, and those that Options.With names.
+// tell of the same dump and whose bitmaps are the same, and those that Options.With names. Headers
+// alone do not tell: two dumps of one crash that leave out other pages have the same.
 
 // maxBeside is how many files of a folder are looked at, maxParts how many are one dump.
 const (
@@ -85,7 +87,7 @@ func (d *dump) tryPart(path string) {
 	}
 	in := f.Reader()
 	h, err := readHeader(in)
-	if err != nil || !d.sameDump(h) || d.hasFile(f) || !d.fits(h, path) {
+	if err != nil || !d.sameDump(h) || d.hasFile(f) || !d.sameBitmaps(in) || !d.fits(h, path) {
 		f.Close()
 		return
 	}
@@ -98,6 +100,23 @@ func (d *dump) tryPart(path string) {
 func (h *header) sameDump(other *header) bool {
 	return other.split && other.signature == h.signature && other.order == h.order && other.wide == h.wide && other.version == h.version &&
 		other.uname == h.uname && other.stamp == h.stamp && other.block == h.block && other.bitmap == h.bitmap && other.pages == h.pages
+}
+
+// sameBitmaps reports whether the bitmaps of a file with the same header are those of the dump,
+// as far as both files have them.
+func (d *dump) sameBitmaps(in input.Reader) bool {
+	watch := interrupt.New(d.ctx)
+	a, b := make([]byte, bitmapStep), make([]byte, bitmapStep)
+	end := min(input.AddSat(d.bitmapAt(), input.MulSat(d.bitmap, d.block)), d.in.Size, in.Size)
+	for off := d.bitmapAt(); off < end; off += bitmapStep {
+		n := min(bitmapStep, end-off)
+		_, err1 := d.in.Fill(a[:n], off)
+		_, err2 := in.Fill(b[:n], off)
+		if err1 != nil || err2 != nil || !bytes.Equal(a[:n], b[:n]) || watch.Step(1) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // hasFile reports whether a file is one of those that were opened, perhaps by another name.

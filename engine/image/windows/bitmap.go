@@ -109,11 +109,13 @@ func (d *dump) readSummary() (bitmap, error) {
 	return m, nil
 }
 
-// checkBitmap notes what of the bitmap does not fit together.
+// checkBitmap notes what of the bitmap does not fit together. Where pages that the dump says it has
+// are not told by the bitmap, they are missing: nobody can say where they are.
 func (d *dump) checkBitmap(m bitmap, t tally) {
 	first := d.at - min(d.at, input.MulSat(t.pages, pageSize))
 	if end := m.at + (m.total+7)/8; end > first {
-		d.img.Note("the bitmap of %#x bits at file offset %#x runs into the pages, which begin at %#x", m.total, m.at, first)
+		d.img.Note("damaged: the bitmap of %#x bits at file offset %#x runs into the pages, which begin at %#x: which pages the dump has is not known for sure", m.total, m.at, first)
+		d.img.Lose(pageSize)
 	}
 	switch {
 	case t.read < m.total:
@@ -123,7 +125,10 @@ func (d *dump) checkBitmap(m bitmap, t tally) {
 		}
 		d.img.Note("truncated: the bitmap at file offset %#x has %#x of %#x bits: which pages above address %#x are in the dump is not known", m.at, t.read, m.total, t.read*pageSize)
 		d.img.Lose(input.MulSat(lost, pageSize))
-	case t.pages != m.pages:
+	case m.pages > t.pages:
+		d.img.Note("damaged: the dump says that it has %d pages, and its bitmap at file offset %#x has %d: where the others belong is not known", m.pages, m.at, t.pages)
+		d.img.Lose(input.MulSat(m.pages-t.pages, pageSize))
+	case m.pages < t.pages:
 		d.img.Note("the dump says that it has %d pages, and its bitmap has %d", m.pages, t.pages)
 	}
 }

@@ -178,6 +178,9 @@ type lookback struct {
 
 	wasted int // how many bytes were read since then from places at which no match begins
 	failed int // how many such places
+	span   int // how many bytes they lay in, up to the last Reset
+	first  int // the first of them since then; −1 where there is none
+	last   int // the last of them
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
 }
 
@@ -194,9 +197,21 @@ const (
 )
 
 // failedAt notes that so many bytes were read from a place at which no match begins.
-func (l *lookback) failedAt(read int) {
+func (l *lookback) failedAt(place, read int) {
 	l.wasted += read
 	l.failed++
+	if l.first < 0 {
+		l.first = place
+	}
+	l.last = place
+}
+
+// reset forgets the places, since other bytes follow.
+func (l *lookback) reset() {
+	if l.first >= 0 {
+		l.span += l.last + 1 - l.first
+	}
+	l.from, l.to, l.first = 0, 0, -1
 }
 
 // worthLookingBack reports whether what was wasted is half of what it takes to look back; where it
@@ -230,6 +245,7 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 // lookBack finds out the places of b from from on.
 func (t *Track) lookBack(b []byte, from int) {
 	l, p := &t.back, t.p
+	l.reset()
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
 	l.from, l.to = from, min(len(b), from+l.window)
 	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
@@ -253,9 +269,9 @@ func (t *Track) lookBack(b []byte, from int) {
 	}
 	out := l.to - from - left
 	l.paid = out > (l.to-from)*3/4
-	l.spent += begin - r.i + allowed - r.left - l.wasted - out*l.wasted/max(l.failed, 1)/8
-	l.spent = max(l.spent, -mostSaved)
-	l.wasted, l.failed = 0, 0
+	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
+	l.spent = max(l.spent+begin-r.i+allowed-r.left-l.wasted-saved, -mostSaved)
+	l.wasted, l.failed, l.span = 0, 0, 0
 }
 
 // A retreat is a walk backwards that has come as far down as byte i.

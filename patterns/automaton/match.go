@@ -105,7 +105,8 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		t := s.next[symbol].Load()
 		if t == nil {
 			if t = p.tables.step(s, symbol, len(p.insts), i-told, p.follow); t == nil {
-				return m.withoutTables(s, i, best)
+				best, _ = m.withoutTables(s, i, best)
+				return best
 			}
 			told = i
 		}
@@ -129,18 +130,19 @@ type matching struct {
 	beyond func(i int) (byte, bool)
 }
 
-// withoutTables goes on from state s in front of byte i without tables.
-func (m *matching) withoutTables(s *state, i, best int) int {
+// withoutTables goes on from state s in front of byte i without tables. It returns the length of
+// the match, and the byte in front of which that was known.
+func (m *matching) withoutTables(s *state, i, best int) (length, at int) {
 	w := m.p.pool.Get().(*scratch)
 	defer m.p.pool.Put(w)
 	for turn := 0; ; i, turn = i+1, 1-turn {
 		if m.p.follow(w, s, m.symbol(i)) {
 			if best = i; m.p.semantics == Shortest {
-				return best
+				return best, i
 			}
 		}
 		if i == m.n || len(w.after.dense) == 0 {
-			return best
+			return best, i
 		}
 		t := &w.states[turn]
 		t.threads = append(t.threads[:0], w.after.dense...)

@@ -37,8 +37,8 @@ type tables struct {
 type follower func(w *scratch, s *state, symbol int) (matched bool)
 
 // worthEmptying is how many bytes have to be read for each state before the tables are
-// emptied. Working out a state takes about as long as reading so many bytes without tables.
-const worthEmptying = 16
+// emptied, so that working out the states anew takes a small part of the time.
+const worthEmptying = 100
 
 // A state is the threads between two bytes, in order of preference.
 type state struct {

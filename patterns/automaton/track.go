@@ -45,7 +45,7 @@ const minMarkEvery = 64
 
 // NewTrack returns a track for a program.
 func (p *Program) NewTrack() *Track {
-	t := &Track{p: p, markEvery: minMarkEvery}
+	t := &Track{p: p, markEvery: minMarkEvery, back: lookback{first: -1}}
 	for t.markEvery*t.markEvery < p.maxLen {
 		t.markEvery *= 2
 	}
@@ -55,7 +55,7 @@ func (p *Program) NewTrack() *Track {
 // Reset makes the track forget what it knows, since other bytes follow.
 func (t *Track) Reset() {
 	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
-	t.back.from, t.back.to = 0, 0
+	t.back.reset()
 }
 
 // Steps returns about how much work was done so far, in bytes that the automaton has read.
@@ -67,7 +67,7 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	before := t.steps
 	n := t.match(b, at, beyond)
 	if n == 0 {
-		t.back.failedAt(t.steps - before)
+		t.back.failedAt(at, t.steps-before)
 	}
 	return n
 }
@@ -161,8 +161,9 @@ func (t *Track) end(m *matching, w walk) int {
 			return w.best
 		}
 	}
-	t.steps += (m.n - w.i) * max(1, len(w.s.threads)) // an estimate
-	return m.withoutTables(w.s, w.i, w.best)
+	best, i := m.withoutTables(w.s, w.i, w.best)
+	t.steps += (i + 1 - w.i) * max(1, len(w.s.threads)) // an estimate
+	return best
 }
 
 // pathFrom returns the path that is in state s at a mark, a known or a new one.

@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/lime":            {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"}, // AVML compresses
 	"vscan/engine/image/macho":           {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/minidump":        {"image", "input", "magic", "elf", "proc", "engine", "addr", "interrupt", "budget"}, // elf, proc: maps of Linux, and where the names in them begin
-	"vscan/engine/image/kdump":           {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"},
+	"vscan/engine/image/kdump":           {"image", "input", "magic", "blocks", "vmcoreinfo", "engine", "addr", "interrupt", "budget"},
 	"vscan/engine/image/flattened":       {"image", "input", "magic", "kdump", "core", "elf", "engine", "addr", "interrupt"}, // what is flattened is a kdump or a core
 	"vscan/engine/image/vmware":          {"image", "input", "magic", "raw", "engine", "addr", "interrupt"},                  // its memory is raw where it has no gaps
 	"vscan/engine/image/windows":         {"image", "input", "magic", "engine", "addr"},

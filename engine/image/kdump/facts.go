@@ -3,11 +3,14 @@ package kdump
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"vscan/engine/image"
 	"vscan/engine/image/input"
+	"vscan/engine/image/vmcoreinfo"
 )
 
 // maxInfo is how many bytes of VMCOREINFO are read, and of notes.
@@ -31,11 +34,9 @@ func (d *dump) compression() string {
 	return strings.Join(names, ", ")
 }
 
-// tellFacts keeps what the header and VMCOREINFO tell.
+// tellFacts keeps what the header and VMCOREINFO tell, the one that is more exact of both.
 func (d *dump) tellFacts() {
-	info := d.vmcoreinfo()
 	tell := d.img.Tell
-	tell("kernel_release", d.release)
 	tell("machine", d.machine)
 	tell("nodename", d.nodename)
 	tell("compression", strings.ReplaceAll(d.compression(), "not compressed", "none"))
@@ -43,42 +44,30 @@ func (d *dump) tellFacts() {
 	if d.hasLevel {
 		tell("dump_level", strconv.FormatUint(d.level, 10))
 	}
-	tell("osrelease", info["OSRELEASE"])
 	if d.seconds != 0 && d.seconds < 1<<40 {
 		tell("time", time.Unix(int64(d.seconds), 0).UTC().Format(time.RFC3339))
 	}
-	if s, err := strconv.ParseInt(info["CRASHTIME"], 10, 64); err == nil && s > 0 && s < 1<<40 {
-		tell("crashtime", time.Unix(s, 0).UTC().Format(time.RFC3339))
+	vmcoreinfo.Tell(d.img, d.vmcoreinfo())
+	if !d.told("kernel_release") {
+		tell("kernel_release", d.release)
 	}
-	for _, key := range []string{"PAGESIZE", "BUILD-ID", "KERNELOFFSET", "SYMBOL(swapper_pg_dir)", "SYMBOL(init_top_pgt)", "NUMBER(phys_base)", "NUMBER(pgtable_l5_enabled)"} {
-		if value := info[key]; value != "" {
-			tell(factName(key), value)
-		}
-	}
-	if d.physBase != 0 {
+	if d.physBase != 0 && !d.told("phys_base") {
 		tell("phys_base", fmt.Sprintf("%#x", d.physBase))
 	}
 }
 
-// factName returns the name of a fact for a key of VMCOREINFO.
-func factName(key string) string {
-	key = strings.NewReplacer("SYMBOL(", "", "NUMBER(", "", ")", "", "-", "_").Replace(key)
-	return "vmcoreinfo_" + strings.ToLower(key)
+// told reports whether the image has a fact of a name.
+func (d *dump) told(name string) bool {
+	return slices.ContainsFunc(d.img.Facts, func(f image.Fact) bool { return f.Name == name })
 }
 
-// vmcoreinfo returns the keys of VMCOREINFO, which is told where it is, or lies among the notes.
-func (d *dump) vmcoreinfo() map[string]string {
-	b := d.readPlace(d.info)
-	if b == nil {
-		b = vmcoreinfoNote(d.readPlace(d.notes), d.header)
+// vmcoreinfo returns VMCOREINFO, which is told where it is, or lies among the notes; nil where there
+// is none.
+func (d *dump) vmcoreinfo() []byte {
+	if b := d.readPlace(d.info); b != nil {
+		return b
 	}
-	keys := map[string]string{}
-	for line := range bytes.Lines(b) {
-		if key, value, ok := strings.Cut(strings.TrimRight(string(line), "\r\n\x00"), "="); ok && len(keys) < 1<<12 {
-			keys[key] = value
-		}
-	}
-	return keys
+	return vmcoreinfoNote(d.readPlace(d.notes), d.header)
 }
 
 // readPlace reads what lies at a place of the file, as far as the file has it; nil where

@@ -126,7 +126,7 @@ func checkFacts(t *testing.T, img *image.Image, k *imagetest.Kdump) {
 		want["dump_level"] = "31"
 	}
 	if k.Info != "" {
-		want["osrelease"], want["crashtime"] = "6.1.0-info", "2023-11-14T22:15:00Z"
+		want["kernel_release"], want["crash_time"], want["vmcoreinfo"] = "6.1.0-info", "2023-11-14T22:15:00Z", "OSRELEASE=6.1.0-info"
 	}
 	for name, value := range want {
 		if !slices.Contains(img.Facts, image.Fact{Name: name, Value: value}) && value != "" {

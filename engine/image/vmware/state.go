@@ -341,7 +341,7 @@ func (in state) rest(ctx context.Context, m *machine, groups map[string]uint64, 
 		m.facts = append(m.facts, image.Fact{Name: "processors", Value: fmt.Sprint(processors)})
 	}
 	if megabytes > 0 {
-		m.facts = append(m.facts, image.Fact{Name: "memory", Value: fmt.Sprintf("%d MiB", megabytes)})
+		m.facts = append(m.facts, image.Fact{Name: "guest_memory", Value: fmt.Sprintf("%d MiB", megabytes)})
 	}
 	if haveRoot {
 		root := cr[3] &^ cr3Flags

@@ -127,7 +127,7 @@ func TestVMEMOdd(t *testing.T) {
 		"block":  imagetest.VMTag("cpu:numVCPUs", 2) + strings.Replace(imagetest.VMBlock(true, "CR64", imagetest.Words(addr.Little, 8, 1, 0, 0, 0x1ad007, 0x20000, 0, 0, 0, 0), 0), "\x3f", "\x7f", 1)[:6] + imagetest.Zeros(4) + imagetest.VMBlock(true, "CR64", imagetest.Words(addr.Little, 8, 1, 0, 0, 0x1ad007, 0x20000, 0, 0, 0, 0), 0)[6:],
 	} {
 		img := openBeside(t, imagetest.VMGroups(imagetest.VMMagic, "cpu", cpu, "Checkpoint", imagetest.VMTag("memSize", 4096), "memory", imagetest.VMRegions()), "memory")
-		if got := fmt.Sprint(img.Facts); got != "[{processors 2} {memory 4096 MiB} {dtb 0x1ad000}]" {
+		if got := fmt.Sprint(img.Facts); got != "[{processors 2} {guest_memory 4096 MiB} {dtb 0x1ad000}]" {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

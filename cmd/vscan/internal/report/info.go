@@ -142,10 +142,14 @@ func NewTextInfo(out io.Writer) func(*Info) error {
 func (i *Info) text() string {
 	var b strings.Builder
 	b.WriteString(wording.Escape(i.Arg) + "\n")
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-15s %s\n", name, fmt.Sprintf(format, args...))
-	}
 	facts, lines := i.facts()
+	width := 15 // of names
+	for _, f := range facts {
+		width = max(width, min(len(wording.Printable(f.Name)), 30))
+	}
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-*s %s\n", width, name, fmt.Sprintf(format, args...))
+	}
 	line("format", "%s", i.Format)
 	line("detail", "%s", wording.Printable(i.Detail))
 	if !i.Live {

@@ -121,6 +121,19 @@ func (r *runner) skips(c *state.Claim, img *layered.Image, err error) string {
 	return r.Skip(c.Arg, img, err)
 }
 
+// searchedAs returns why an image is not searched that is a part of an earlier one of the sweep, as
+// each file of a split dump stands for all of them; "" where it is none.
+func (r *runner) searchedAs(c *state.Claim, img *layered.Image) (string, error) {
+	if len(img.Parts) < 2 {
+		return "", nil
+	}
+	earlier, err := r.db.Earlier(c.N, img.Parts)
+	if earlier == "" || err != nil {
+		return "", fatal(err)
+	}
+	return "a part of the same image as " + wording.Escape(earlier) + ", with which it is searched", nil
+}
+
 // stateError is an error of the state, after which the sweep cannot go on.
 type stateError struct{ err error }
 
@@ -153,7 +166,13 @@ func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.I
 	opening := r.opening
 	opening.Budget = share
 	img, err := layered.Open(ctx, c.Arg, opening)
-	if why := r.skips(c, img, err); why != "" {
+	why := r.skips(c, img, err)
+	if why == "" && err == nil {
+		if why, err = r.searchedAs(c, img); err != nil {
+			img.Close()
+		}
+	}
+	if why != "" {
 		err = &skipError{why}
 		if img != nil {
 			img.Close()

@@ -176,6 +176,27 @@ func (db *DB) Claim() (*Claim, error) {
 	return c, err
 }
 
+// Earlier returns the first of some arguments that is an image in front of image n and is not
+// skipped; "" where none is.
+func (db *DB) Earlier(n int, args []string) (earlier string, err error) {
+	err = db.writer.wait(func(t *tx) error {
+		first := n
+		for _, arg := range args {
+			row, err := t.row("SELECT n FROM image WHERE arg = ? AND n < ? AND state <> 'skipped'", []byte(arg), first)
+			if err != nil {
+				return err
+			}
+			if err := row.Scan(&first); err == nil {
+				earlier = arg
+			} else if !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		return nil
+	})
+	return earlier, err
+}
+
 // tasks returns the tasks of an image.
 func (t *tx) tasks(n int) (all []Task, err error) {
 	s, err := t.stmt("SELECT first, last, bytes, state, reason FROM task WHERE image = ? ORDER BY k")

@@ -9,7 +9,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What has goroutines of its own, the tests there in which they meet, and what is used by several.
 CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/image/blocks ./engine/graph ./cmd/vscan/internal/...
 MEETING    = Cancel|Interrupt|Concurr|Worker|Stream|Shard|Pace|Changed|Begin|Compiled|Loss|Cache|Stitch|Ways|LetsGo|GoesAhead|Rests|Choose|Budget
-SHARED     = ./engine/segtree ./engine/image/... ./engine/sweep/... ./patterns/automaton ./cmd/vscan
+SHARED     = ./engine/segtree ./engine/image/... ./engine/sweep/... ./cmd/vscan
 
 .PHONY: all build test lint race levels purego arm64 cross fuzz soak bench bench-count check check-images clean
 
@@ -31,6 +31,7 @@ race:
 	$(GO) test -race -short -timeout=30m -skip TestSample $(CONCURRENT)
 	$(GO) test -race -short -timeout=30m -count=2 -run '$(MEETING)' $(CONCURRENT)
 	$(GO) test -race -short -timeout=30m $(SHARED)
+	$(GO) test -race -short -timeout=30m -count=3 -run Concurrent ./patterns/automaton
 
 # Every kernel level that this machine has must be tested, not skipped, and at full
 # length: make test tries a part. So do other tests that draw at random or try every place.

@@ -140,8 +140,8 @@ func TestRepeatedNothing(t *testing.T) {
 	}
 }
 
-// A program grows while many goroutines use it. Its answers stay the same, also when it has
-// grown as far as it may.
+// A program grows while many goroutines use it, some by tracks that look back. Its answers stay the
+// same, also when it has grown as far as it may.
 func TestConcurrent(t *testing.T) {
 	mem := memory(1 << 14)
 	for _, grown := range []bool{false, true} {
@@ -156,6 +156,18 @@ func TestConcurrent(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for g := range 4 {
+			wg.Go(func() {
+				track := p.NewTrack()
+				for at := g; at < len(mem); at += 1 + g {
+					if at%500 < 4 {
+						track.lookBack(mem, at)
+					}
+					if next := track.Next(mem, at, at+1); next == at && track.Match(mem, at, nil) != want[at] || next > at && want[at] > 0 {
+						t.Errorf("at %d: next %d, want a match of %d", at, next, want[at])
+						return
+					}
+				}
+			})
 			wg.Go(func() {
 				for k := range mem {
 					at := (k*(2*g+1) + g) % len(mem)

@@ -106,6 +106,9 @@ func TestOverlay(t *testing.T) {
 		for n := range rnd.IntN(12) {
 			off := rnd.IntN(150)
 			data := strings.Repeat(string(rune('a'+n)), rnd.IntN(50))
+			if off == 0 && data == "" {
+				continue // the header of such a block is zeros, and is taken for a hole of the file
+			}
 			blocks = append(blocks, imagetest.FlatBlock{Off: uint64(off), Data: data})
 			copy(want[off:], data)
 			for i := range data {

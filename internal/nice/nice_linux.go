@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // What ioprio_set takes (linux/ioprio.h): which is a thread, and the class, in the upper
@@ -17,9 +18,9 @@ const (
 
 // set goes through the threads one by one, for that is what nice values are of on Linux.
 // A thread has those of the one that started it, so once all threads of a list were seen
-// to, there are no others.
+// to, there are no others, but one that was being started at that time: so they are listed once more.
 func set(n int) error {
-	for done := map[int]bool{}; ; {
+	for done, again := map[int]bool{}, false; ; {
 		threads, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return fmt.Errorf("the threads of the process, each of which gets the nice value, cannot be listed: %w", err)
@@ -35,8 +36,11 @@ func set(n int) error {
 				return err
 			}
 		}
-		if !some {
+		if !some && again {
 			return nil
+		}
+		if again = !some; again {
+			time.Sleep(time.Millisecond)
 		}
 	}
 }

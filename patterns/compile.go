@@ -136,18 +136,23 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), target: t}
 	s.target.Mapping, s.target.Budget = nil, nil  // a set may outlive its image
 	type place struct{ pattern, first, last int } // its needles are needles[first:last]
-	byName := make(map[string]place, len(pats))
 	word := MissingError{What: FactWordSize, More: -1}
 	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
-	room, err := c.takePatterns(pats)
-	if err == nil {
-		err = c.takeTables(pats)
-	}
+	needleRoom, exprRoom, err := c.takePatterns(pats)
 	if err != nil {
 		return nil, err
 	}
-	s.needles = make([]Needle, 0, room)
+	names := nameBytes * uint64(len(pats))
+	if err := c.take(names, "the names of the set's patterns"); err != nil {
+		return nil, err
+	}
+	defer t.Budget.Give(names)
+	if err := c.takeTables(pats); err != nil {
+		return nil, err
+	}
+	byName := make(map[string]place, len(pats))
+	s.needles, s.exprs = make([]Needle, 0, needleRoom), make([]Expr, 0, exprRoom)
 	for i := range pats {
 		p := &pats[i]
 		if err := c.goOn(1); err != nil {

@@ -19,6 +19,10 @@ const (
 	needleBytes = 80
 	exprBytes   = 190
 
+	// nameBytes is what the name of a pattern takes among those that a set is made of, which
+	// is free again when the set is made.
+	nameBytes = 100
+
 	// leastTables is the least that the automaton of an expression may take for its
 	// states: with less, it would go on without tables nearly everywhere.
 	leastTables = 8 << 10
@@ -34,8 +38,8 @@ const (
 func (c *compiler) take(n uint64, what string) error { return c.target.Budget.Take(n, what) }
 
 // takePatterns takes the memory of all patterns and their needles, and returns how many
-// needles there are at most.
-func (c *compiler) takePatterns(pats []Pattern) (needles int, err error) {
+// needles there are at most, and how many expressions at least.
+func (c *compiler) takePatterns(pats []Pattern) (needles, exprs int, err error) {
 	sum := patternBytes * uint64(len(pats))
 	for i := range pats {
 		n := 1
@@ -45,6 +49,7 @@ func (c *compiler) takePatterns(pats []Pattern) (needles int, err error) {
 			sum += b.keyedBytes()
 		case *fullWordBody:
 			n = 0
+			exprs += b.count()
 			sum += b.keyedBytes() + (exprBytes+needleBytes)*uint64(b.count())
 		case literals:
 			n = len(b)
@@ -55,7 +60,7 @@ func (c *compiler) takePatterns(pats []Pattern) (needles int, err error) {
 		}
 		needles += n
 	}
-	return needles, c.take(sum+needleBytes*uint64(needles), forNeedles)
+	return needles, exprs, c.take(sum+needleBytes*uint64(needles), forNeedles)
 }
 
 // count returns how many texts there are, under all keys.

@@ -230,6 +230,26 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	return s, nil
 }
 
+// Check returns the error that Compile has for the pattern, whatever else is in the set and
+// whatever image it is for, as one of type *Error; or the cause of the end of ctx.
+func (p *Pattern) Check(ctx context.Context) error {
+	if p.body == nil {
+		return p.fault(-1, "an empty pattern")
+	}
+	c := compiler{ctx: ctx}
+	_, err := p.body.needles(p, &c)
+	if b, ok := p.body.(exprBody); ok && err == nil {
+		_, err = b.exprs(p, &c)
+	}
+	switch _, missing := err.(needs); {
+	case missing, err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // count notes that p needs what is missing.
 func (e *MissingError) count(p *Pattern) {
 	if e.More++; e.More == 0 {

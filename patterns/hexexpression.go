@@ -52,6 +52,9 @@ const (
 // alternatives around it.
 func (h *hexReader) sequence(depth int) (*automaton.Node, error) {
 	var subs []*automaton.Node
+	if depth == 0 {
+		subs = make([]*automaton.Node, 0, min((h.end-h.pos)/2, maxHexBytes)+1)
+	}
 	jump := -1 // the offset of the jump that was read last; −1 where something else was
 	for {
 		h.pos = skipBlanks(h.text, h.pos)

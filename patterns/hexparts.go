@@ -147,13 +147,19 @@ func jumpOf(items []*automaton.Node) jump {
 	var j jump
 	for _, n := range items {
 		least, most := n.Lengths()
-		j.least += least
-		if j.most >= 0 {
-			j.most += most
-		}
-		if most < 0 {
-			j.most = -1
-		}
+		j = j.then(jump{least, most})
+	}
+	return j
+}
+
+// then returns the jump over what both go over, one behind the other.
+func (j jump) then(k jump) jump {
+	j.least += k.least
+	if j.most >= 0 {
+		j.most += k.most
+	}
+	if k.most < 0 {
+		j.most = -1
 	}
 	return j
 }
@@ -161,6 +167,15 @@ func jumpOf(items []*automaton.Node) jump {
 // splitAtJumps returns the parts of the items. The first part has no items where bytes of
 // any value stand in front of the first long jump.
 func splitAtJumps(items []*automaton.Node) []hexPart {
+	all := jump{}
+	for i, n := range items {
+		if isAny(n) {
+			all = all.then(jumpOf(items[i : i+1]))
+		}
+	}
+	if !isLong(all.most) {
+		return []hexPart{{items: items}}
+	}
 	parts := []hexPart{{}}
 	for i := 0; i < len(items); {
 		end := i

@@ -53,6 +53,9 @@ func (c *compiler) takePatterns(pats []Pattern) (needles, exprs int, err error) 
 			sum += b.keyedBytes() + (exprBytes+needleBytes)*uint64(b.count())
 		case literals:
 			n = len(b)
+		case *programBody:
+			n = 0
+			exprs += len(b.forms)
 		case exprBody:
 			n = 0
 		case *rangesBody:

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"vscan/patterns/automaton"
 )
@@ -23,6 +24,15 @@ type programBody struct {
 
 	expr    string // of re:, the regular expression
 	options RegexpOptions
+
+	last atomic.Pointer[programs] // those that were compiled last
+}
+
+// programs are the programs of a body's forms, for matches of at most limit bytes. They have
+// their anchors, and nothing that takes room until it is asked for.
+type programs struct {
+	limit int
+	all   []*automaton.Program
 }
 
 // A form is an expression in one encoding. encoded tells whether node has the encoding
@@ -41,15 +51,13 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		return nil, p.fault(b.offset, "%v", err)
 	}
 	limit = max(limit, b.maxMatchAtLeast)
+	compiled, err := b.programs(p, c, limit)
+	if err != nil {
+		return nil, err
+	}
 	var out []Expr
-	for _, f := range b.forms {
-		if err := c.goOn(askEvery / 8); err != nil { // a program may take some milliseconds
-			return nil, err
-		}
-		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded, Tables: c.tables})
-		if err != nil {
-			return nil, p.fault(b.offset, "%v", err)
-		}
+	for i, f := range b.forms {
+		prog := compiled[i].WithTables(c.tables) // a set has programs of its own
 		if err := c.take(uint64(exprBytes+prog.Size()), forNeedles); err != nil {
 			return nil, err
 		}
@@ -60,6 +68,27 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// programs returns the programs of the forms, for matches of at most limit bytes. Who reads a
+// rule asks whether its strings can be compiled, and the set is compiled later.
+func (b *programBody) programs(p *Pattern, c *compiler, limit int) ([]*automaton.Program, error) {
+	if last := b.last.Load(); last != nil && last.limit == limit {
+		return last.all, nil
+	}
+	now := &programs{limit: limit}
+	for _, f := range b.forms {
+		if err := c.goOn(askEvery / 8); err != nil { // a program may take some milliseconds
+			return nil, err
+		}
+		prog, err := automaton.Compile(f.node, automaton.Options{Limit: limit, Semantics: b.semantics, Encoding: f.encoding, Encoded: f.encoded})
+		if err != nil {
+			return nil, p.fault(b.offset, "%v", err)
+		}
+		now.all = append(now.all, prog)
+	}
+	b.last.Store(now)
+	return now.all, nil
 }
 
 // maxMatch returns the length in bytes of the longest match of a pattern. own is what the

@@ -44,9 +44,10 @@ const (
 	rareEnough = 1e-7
 )
 
-// anchors returns the anchors of n for p, if they cost less than most.
-func (n *Node) anchors(p *Program, most float64) []Anchor {
-	g := gatherer{limit: p.maxLen}
+// anchors returns the anchors of n, whose matches have at most maxLen bytes, if they cost less
+// than most.
+func (n *Node) anchors(maxLen int, most float64) []Anchor {
+	g := gatherer{limit: maxLen}
 	best := choice{cost: most}
 	// Several strings and a single one are both tried, since either may have the better
 	// anchors; and where there are many alternatives, all of them.
@@ -55,6 +56,9 @@ func (n *Node) anchors(p *Program, most float64) []Anchor {
 		numbers = append(numbers, manyStrings)
 	}
 	for _, g.strings = range numbers {
+		if g.strings == 1 && !g.several {
+			break // the same was tried
+		}
 		f := g.node(n)
 		c := f.best
 		if f.exact != nil {
@@ -70,7 +74,7 @@ func (n *Node) anchors(p *Program, most float64) []Anchor {
 	}
 	var out []Anchor
 	for _, a := range best.anchors {
-		last := p.maxLen - len(a.Lit)
+		last := maxLen - len(a.Lit)
 		if a.Last < 0 || a.Last > last {
 			a.Last = last
 		}
@@ -96,6 +100,14 @@ type maskedString struct{ lit, mask []byte }
 func (s maskedString) plus(t maskedString) maskedString {
 	return maskedString{append(s.lit[:len(s.lit):len(s.lit)], t.lit...), append(s.mask[:len(s.mask):len(s.mask)], t.mask...)}
 }
+
+// wholeBytes are the strings of one byte, all of whose bits count. Nothing is written to them.
+var wholeBytes = func() (all [256]maskedString) {
+	for b := range all {
+		all[b] = maskedString{[]byte{byte(b)}, []byte{0xff}}
+	}
+	return all
+}()
 
 // facts is what is known of the matches of a node.
 type facts struct {
@@ -128,8 +140,9 @@ func (n *Node) alternatives() int {
 
 // A gatherer gathers facts.
 type gatherer struct {
-	strings int // how many strings it gathers at most
-	limit   int // the longest match, in bytes
+	strings int  // how many strings it gathers at most
+	several bool // whether there was a place at which there is more than one
+	limit   int  // the longest match, in bytes
 }
 
 func (g *gatherer) node(n *Node) facts {
@@ -141,6 +154,9 @@ func (g *gatherer) node(n *Node) facts {
 			return facts{least: 1, most: 1}
 		}
 		value, mask := n.Set.Mask()
+		if mask == 0xff {
+			return facts{exact: wholeBytes[value : int(value)+1 : int(value)+1], least: 1, most: 1, bytes: n.Set}
+		}
 		return facts{exact: []maskedString{{[]byte{value}, []byte{mask}}}, least: 1, most: 1, bytes: n.Set}
 	case OpCat:
 		r := g.newSequence()
@@ -159,6 +175,7 @@ func (g *gatherer) alternatives() int { return max(maxStrings, g.strings) }
 
 // either returns the facts of one of several nodes.
 func (g *gatherer) either(subs []*Node) facts {
+	g.several = true
 	var all facts
 	exact := true
 	var branches []facts
@@ -217,6 +234,7 @@ func (g *gatherer) repeated(n *Node) facts {
 	if n.Max == n.Min && copies == n.Min {
 		return r.facts()
 	}
+	g.several = g.several || n.Max == 1
 	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
 		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most, bytes: sub.bytes}
 	}
@@ -232,6 +250,7 @@ func (g *gatherer) repeated(n *Node) facts {
 type sequence struct {
 	g           *gatherer
 	exact       []maskedString // the strings gathered
+	own         bool           // whether exact is one string that nobody else has
 	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
 	before      Set            // the bytes of what stands in front of the strings
 	least, most int            // the length of all that was walked
@@ -241,31 +260,47 @@ type sequence struct {
 	head        []maskedString // the strings with which all of it begins, where broken
 }
 
-func (g *gatherer) newSequence() *sequence { return &sequence{g: g, exact: []maskedString{{}}} }
+func (g *gatherer) newSequence() *sequence {
+	return &sequence{g: g, exact: []maskedString{{}}, own: true}
+}
 
 func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
-		r.exact = product(r.exact, f.exact)
+		r.append(f.exact)
 		r.walk(f)
 		return
 	}
 	if f.exact == nil && r.fits(f.head) {
-		r.exact = product(r.exact, f.head)
+		r.append(f.head)
 	}
 	r.flush()
 	if f.exact == nil {
 		r.take(f.best, r.least, r.most, r.bytes)
 		r.walk(f)
-		r.exact, r.first, r.last, r.before = []maskedString{{}}, r.least, r.most, r.bytes
+		r.exact, r.own, r.first, r.last, r.before = []maskedString{{}}, true, r.least, r.most, r.bytes
 		return
 	}
-	r.exact, r.first, r.last, r.before = f.exact, r.least, r.most, r.bytes
+	r.exact, r.own, r.first, r.last, r.before = f.exact, false, r.least, r.most, r.bytes
 	r.walk(f)
 }
 
 // walk adds a node to what was walked.
 func (r *sequence) walk(f facts) {
 	r.least, r.most, r.bytes = plus(r.least, f.least), plus(r.most, f.most), r.bytes.Or(f.bytes)
+}
+
+// append puts each of some strings behind each of those that were gathered.
+func (r *sequence) append(more []maskedString) {
+	if len(r.exact) != 1 || len(more) != 1 {
+		r.exact, r.own = product(r.exact, more), false
+		return
+	}
+	if !r.own {
+		r.exact, r.own = []maskedString{r.exact[0].plus(more[0])}, true
+		return
+	}
+	s := &r.exact[0]
+	s.lit, s.mask = append(s.lit, more[0].lit...), append(s.mask, more[0].mask...)
 }
 
 // fits reports whether strings can be gathered behind those that were.
@@ -278,7 +313,7 @@ func (r *sequence) fits(more []maskedString) bool {
 
 // product returns each of all with each of more behind it.
 func product(all, more []maskedString) []maskedString {
-	var out []maskedString
+	out := make([]maskedString, 0, len(all)*len(more))
 	for _, s := range all {
 		for _, t := range more {
 			out = append(out, s.plus(t))
@@ -342,7 +377,10 @@ func withoutEmpty(all []maskedString) []maskedString {
 // of the strings has no part that is worth looking for.
 func (g *gatherer) choose(all []maskedString, first, last int) choice {
 	var c choice
-	known := make(map[string]int, len(all)) // the anchors, by their bytes and masks
+	var known map[string]int // the anchors, by their bytes and masks, where there may be several
+	if len(all) > 1 {
+		known = make(map[string]int, len(all))
+	}
 	for _, s := range all {
 		from, to := s.rarestPart()
 		if from == to {
@@ -351,6 +389,10 @@ func (g *gatherer) choose(all []maskedString, first, last int) choice {
 		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from)}
 		if bytes.Count(a.Mask, []byte{0xff}) == len(a.Mask) {
 			a.Mask = nil
+		}
+		if known == nil {
+			c.anchors = []Anchor{a}
+			break
 		}
 		key := string(a.Lit) + string(s.mask[from:to])
 		if i, ok := known[key]; ok {
@@ -391,11 +433,7 @@ func (g *gatherer) cost(a Anchor) float64 {
 // bytes returns the bytes that the first n of a string stand for.
 func (s maskedString) bytes(n int) (all Set) {
 	for i := range n {
-		for c := range 256 {
-			if byte(c)&s.mask[i] == s.lit[i] {
-				all.Add(byte(c))
-			}
-		}
+		all = all.Or(Masked(s.lit[i], s.mask[i]))
 	}
 	return all
 }
@@ -452,11 +490,7 @@ func share(lit, mask []byte) float64 {
 		} else if m == 0 {
 			q = 1
 		} else {
-			for b, f := range frequency {
-				if byte(b)&m == c {
-					q += f
-				}
-			}
+			q = byteShare(Masked(c, m))
 		}
 		switch {
 		case i == 0 || m == 0:

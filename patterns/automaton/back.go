@@ -23,7 +23,7 @@ import (
 // the one with fewer turns left does. So a state has only the one with the fewest, and there are n such
 // states, not 2^n: [0-4000] is the distance to the nearest end of a match.
 type backward struct {
-	p       *Program
+	p       *machine
 	from    []uint32 // where into begins, by instruction, and where it ends
 	into    []uint32 // the instructions that lead to an instruction, one after another
 	more    []uint32 // by instruction: of a turn, the one with a turn more; 0 where there is none
@@ -46,7 +46,7 @@ func (o optional) turn(left int) uint32 { return o.last + 2*uint32(left) }
 const matchEnd = 0
 
 // newBackward returns the backward of a program whose first instruction is start.
-func newBackward(p *Program, start uint32, most int) *backward {
+func newBackward(p *machine, start uint32, most int) *backward {
 	n := len(p.insts)
 	k := &backward{p: p, more: make([]uint32, n), first: make([]bool, n), anyLook: len(p.contextLooks)}
 	passed := make([]bool, n) // whether the way round a turn is known without its instruction
@@ -244,6 +244,7 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 
 // lookBack finds out the places of b from from on.
 func (t *Track) lookBack(b []byte, from int) {
+	t.begin()
 	l, p := &t.back, t.p
 	l.reset()
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
@@ -355,7 +356,7 @@ type backwards struct {
 }
 
 // backward returns the backward of the program.
-func (p *Program) backward() *backward {
+func (p *machine) backward() *backward {
 	p.back.once.Do(func() { p.back.is = newBackward(p, p.tables.start.Load().threads[0], p.tables.most) })
 	return p.back.is
 }

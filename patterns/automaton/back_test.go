@@ -69,7 +69,7 @@ func TestLookBackWork(t *testing.T) {
 			if track.Steps() > 2*size || asked > size/8 {
 				t.Errorf("%s in %s…: %d steps at %d places for %d bytes", c.expr, c.memory, track.Steps(), asked, size)
 			}
-			if n := len(track.p.backward().tables.states); n > 4100 {
+			if n := len(track.program.machine().backward().tables.states); n > 4100 {
 				t.Errorf("%s in %s…: %d states", c.expr, c.memory, n)
 			}
 		}
@@ -96,8 +96,8 @@ func TestTablesBeginAnew(t *testing.T) {
 	}
 	ask(first)
 	ask(bytes.Repeat([]byte("abc 17 cafe; "), 20_000))
-	if p.tables.emptied.Load() == 0 || p.tables.bytes > 10_000 {
-		t.Errorf("emptied %d times, %d bytes", p.tables.emptied.Load(), p.tables.bytes)
+	if p.machine().tables.emptied.Load() == 0 || p.machine().tables.bytes > 10_000 {
+		t.Errorf("emptied %d times, %d bytes", p.machine().tables.emptied.Load(), p.machine().tables.bytes)
 	}
 }
 

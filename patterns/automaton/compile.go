@@ -39,21 +39,34 @@ type Options struct {
 const MaxProgram = 1 << 16
 
 // Program tells whether a match begins at a place. It may be used by many goroutines at a
-// time.
+// time. What that takes is made when it is asked for the first time: of the thousands of
+// expressions of a set, memory holds the anchors of few.
 type Program struct {
-	insts     []inst
-	sets      []Set
-	limit     int
-	semantics Semantics
-	encoding  Encoding
+	node    *Node // with the encoding
+	options Options
 
 	minLen, maxLen int
-	cutLen         int          // see CutLen
-	canBegin       [256]bool    // by byte: whether a match can begin with it
-	onlyFirst      []byte       // the one byte with which matches begin; nil where there are several
-	lead           *lead        // how matches begin, if that rules out more places; else nil
-	uniform        *uniformLead // the same, of another kind; nil where there is a lead
+	cutLen         int // see CutLen
 	anchors        []Anchor
+	steps          int // how many instructions there are
+
+	once sync.Once
+	made *machine // after once
+}
+
+// A machine runs a program.
+type machine struct {
+	insts     []inst
+	sets      []Set
+	semantics Semantics
+	encoding  Encoding
+	limit     int // see Options
+	maxLen    int // of a match, in bytes
+
+	canBegin  [256]bool    // by byte: whether a match can begin with it
+	onlyFirst []byte       // the one byte with which matches begin; nil where there are several
+	lead      *lead        // how matches begin, if that rules out more places; else nil
+	uniform   *uniformLead // the same, of another kind; nil where there is a lead
 
 	// The alphabet: a symbol is a class of bytes that no set tells apart, together with a
 	// context, which is a class of places that no look tells apart.
@@ -94,7 +107,6 @@ func Compile(n *Node, o Options) (*Program, error) {
 	if !o.Encoded {
 		n = n.encode(o.Encoding)
 	}
-	p := &Program{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding}
 	if o.Limit < 1 {
 		return nil, fmt.Errorf("matches of at most %d bytes: want at least 1", o.Limit)
 	}
@@ -105,47 +117,91 @@ func Compile(n *Node, o Options) (*Program, error) {
 	case least > o.Limit:
 		return nil, fmt.Errorf("its matches have at least %d bytes, more than the limit of %d", least, o.Limit)
 	}
-	p.minLen, p.maxLen = max(least, 1), o.Limit
+	p := &Program{node: n, options: o, minLen: max(least, 1), maxLen: o.Limit, cutLen: o.cutLen(n, longest)}
 	if longest > 0 {
 		p.maxLen = min(longest, o.Limit)
 	}
-	p.cutLen = o.cutLen(n, longest)
-	c := compiler{p: p, sets: map[Set]uint32{}}
-	match := c.emit(opMatch, 0, 0)
-	start := c.node(n, match)
+	c := compiler{limit: o.Limit}
+	c.emit(opMatch, 0, 0)
+	c.node(n, matchEnd)
 	if c.full {
 		return nil, fmt.Errorf("it takes more than %d steps: repeat less often, or in fewer places", MaxProgram)
 	}
-	p.alphabet(c.asked)
-	if !p.chooseStarts(n, o.MatchOnly) {
+	p.steps = c.steps
+	first, _ := n.firstBytes()
+	if first.Len() == 0 {
 		return nil, errors.New("nothing matches it")
 	}
-	p.pool.New = func() any { return newScratch(len(p.insts)) }
+	if !o.MatchOnly {
+		_, rarest := findLead(n, byteShare(first))
+		p.anchors = n.anchors(p.maxLen, min(useless, rarest))
+	}
+	return p, nil
+}
+
+// WithTables returns the same program with tables of its own, of most bytes: see
+// Options.Tables.
+func (p *Program) WithTables(most int) *Program {
+	o := p.options
+	o.Tables = most
+	return &Program{node: p.node, options: o, minLen: p.minLen, maxLen: p.maxLen, cutLen: p.cutLen, anchors: p.anchors, steps: p.steps}
+}
+
+// machine returns what runs the program.
+func (p *Program) machine() *machine {
+	p.once.Do(func() { p.made = p.newMachine() })
+	return p.made
+}
+
+func (p *Program) newMachine() *machine {
+	o := &p.options
+	m := &machine{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxLen: p.maxLen}
+	m.insts = make([]inst, 0, p.steps)
+	c := compiler{limit: o.Limit, m: m, sets: map[Set]uint32{}}
+	c.emit(opMatch, 0, 0)
+	start := c.node(p.node, matchEnd)
+	m.alphabet(c.asked)
+	m.chooseStarts(p.node, p.minLen, o.MatchOnly)
+	m.pool.New = func() any { return newScratch(len(m.insts)) }
 	most := DefaultTables
 	if o.Tables > 0 {
 		most = min(o.Tables, DefaultTables)
 	}
-	p.tables = newTables(p.symbols(), most, []uint32{start})
-	return p, nil
+	m.tables = newTables(m.symbols(), most, []uint32{start})
+	return m
 }
 
-// Size returns about how many bytes of memory the program takes, without the states of its
-// automaton but for the first, of which Options.Tables says how many bytes they may take.
+// Match returns the length of the match that begins at offset at of b, 0 where none does; 0
+// ≤ at < len(b). All of the match lies in b[at:], of which at most MaxLen bytes are looked
+// at. For looks at what lies around, Match calls beyond with an offset outside b. beyond
+// returns false where memory has no byte; a nil beyond means that there are none.
+func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+	return p.machine().match(b, at, beyond)
+}
+
+// Next returns the first offset of b, at least from and below to, at which a match may
+// begin, and to where there is none. It looks at nothing but b, and there at no more than
+// MaxLen bytes from to on.
+func (p *Program) Next(b []byte, from, to int) int {
+	var k scanned
+	return p.machine().findNext(b, from, to, &k)
+}
+
+// Size returns about how many bytes of memory the program takes once it was asked for a match,
+// without the states of its automaton but for the first, of which Options.Tables says how many
+// bytes they may take.
 func (p *Program) Size() int {
-	n := int(unsafe.Sizeof(*p)) + cap(p.insts)*(int(unsafe.Sizeof(inst{}))+backwardBytes) + cap(p.optionals)*int(unsafe.Sizeof(optional{})) + cap(p.sets)*int(unsafe.Sizeof(Set{})) +
-		cap(p.classSample) + 8*cap(p.contextLooks) + p.tables.bytes + cap(p.onlyFirst)
+	symbols := min(256, 2*p.steps) + 2
+	n := int(unsafe.Sizeof(*p)) + int(unsafe.Sizeof(machine{})) + p.steps*(int(unsafe.Sizeof(inst{}))+backwardBytes) +
+		symbols*(8+1) + int(unsafe.Sizeof(lead{}))
 	for _, a := range p.anchors {
 		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
-	}
-	if p.lead != nil {
-		n += int(unsafe.Sizeof(*p.lead))
 	}
 	return n
 }
 
-// chooseStarts chooses how to find places at which a match can begin. It returns false if
-// there are none.
-func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
+// chooseStarts chooses how to find places at which a match can begin.
+func (p *machine) chooseStarts(n *Node, minLen int, matchOnly bool) {
 	first, _ := n.firstBytes()
 	for c := range 256 {
 		if p.canBegin[c] = first.Has(byte(c)); p.canBegin[c] {
@@ -156,18 +212,12 @@ func (p *Program) chooseStarts(n *Node, matchOnly bool) bool {
 		p.onlyFirst = nil
 	}
 	if matchOnly {
-		return first.Len() > 0
+		return
 	}
 	p.lead = newLead(n, p, byteShare(first))
 	if p.lead == nil && p.onlyFirst == nil {
-		p.uniform = newUniformLead(n, p, worthwhile)
+		p.uniform = newUniformLead(n, p, minLen, worthwhile)
 	}
-	limit := useless
-	if p.lead != nil {
-		limit = min(limit, p.lead.share)
-	}
-	p.anchors = n.anchors(p, limit)
-	return first.Len() > 0
 }
 
 // MinLen returns the length in bytes of the shortest match that is possible, at least 1.
@@ -207,19 +257,24 @@ func (n *Node) turn() int {
 // A compiler emits a program from its end to its start, so that an instruction's successor
 // is known when it is emitted, except in loops.
 type compiler struct {
-	p     *Program
+	m     *machine // nil where the instructions are only counted
+	limit int      // see Options
+	steps int      // how many instructions were emitted
 	sets  map[Set]uint32
 	asked Look
 	full  bool // whether no more instructions fit
 }
 
 func (c *compiler) emit(op uint8, out, arg uint32) uint32 {
-	if len(c.p.insts) == MaxProgram {
+	if c.steps == MaxProgram {
 		c.full = true
 		return 0
 	}
-	c.p.insts = append(c.p.insts, inst{op, out, arg})
-	return uint32(len(c.p.insts) - 1)
+	if c.m != nil {
+		c.m.insts = append(c.m.insts, inst{op, out, arg})
+	}
+	c.steps++
+	return uint32(c.steps - 1)
 }
 
 // alt emits an instruction that tries first and then second, or if swap the other way
@@ -238,11 +293,14 @@ func (c *compiler) node(n *Node, next uint32) uint32 {
 	}
 	switch n.Op {
 	case OpSet:
+		if c.m == nil {
+			return c.emit(opByte, next, 0)
+		}
 		k, ok := c.sets[n.Set]
 		if !ok {
-			k = uint32(len(c.p.sets))
+			k = uint32(len(c.m.sets))
 			c.sets[n.Set] = k
-			c.p.sets = append(c.p.sets, n.Set)
+			c.m.sets = append(c.m.sets, n.Set)
 		}
 		return c.emit(opByte, next, k)
 	case OpLook:
@@ -273,7 +331,7 @@ func (c *compiler) repeat(n *Node, next uint32) uint32 {
 			most = 1
 		}
 	}
-	if limit := c.p.limit; shortest > 0 && most > limit/shortest {
+	if limit := c.limit; shortest > 0 && most > limit/shortest {
 		most = -1 // the limit ends a match before
 	}
 	switch {
@@ -289,8 +347,8 @@ func (c *compiler) repeat(n *Node, next uint32) uint32 {
 		next = c.alt(c.loop(n, next), next, n.Lazy)
 	default:
 		after := next
-		if sub.Op == OpSet && most-least > 1 {
-			c.p.optionals = append(c.p.optionals, optional{last: uint32(len(c.p.insts)), turns: most - least})
+		if c.m != nil && sub.Op == OpSet && most-least > 1 {
+			c.m.optionals = append(c.m.optionals, optional{last: uint32(c.steps), turns: most - least})
 		}
 		for range most - least {
 			if c.full {
@@ -325,13 +383,13 @@ func (c *compiler) loop(n *Node, next uint32) uint32 {
 
 // close fills in the instruction that goes round a loop again or goes on.
 func (c *compiler) close(again, round, on uint32, lazy bool) {
-	if c.full {
+	if c.full || c.m == nil {
 		return
 	}
 	if lazy {
 		round, on = on, round
 	}
-	c.p.insts[again] = inst{opAlt, round, on}
+	c.m.insts[again] = inst{opAlt, round, on}
 }
 
 // These are the kinds of neighbours that looks tell apart.
@@ -377,7 +435,7 @@ func looksBetween(before, behind int) Look {
 }
 
 // alphabet sorts bytes and places into classes.
-func (p *Program) alphabet(asked Look) {
+func (p *machine) alphabet(asked Look) {
 	p.numClasses = 1
 	for i := range p.sets {
 		s := &p.sets[i]
@@ -422,7 +480,7 @@ func (p *Program) alphabet(asked Look) {
 }
 
 // symbols returns the size of the alphabet.
-func (p *Program) symbols() int { return p.numClasses * len(p.contextLooks) }
+func (p *machine) symbols() int { return p.numClasses * len(p.contextLooks) }
 
 // firstBytes returns the bytes with which a match of n can begin, and reports whether n can
 // match the empty string.
@@ -433,13 +491,7 @@ func (n *Node) firstBytes() (first Set, empty bool) {
 	case OpLook:
 		return Set{}, true
 	case OpCat:
-		for _, sub := range n.Subs {
-			s, empty := sub.firstBytes()
-			if first = first.Or(s); !empty {
-				return first, false
-			}
-		}
-		return first, true
+		return firstOf(n.Subs)
 	case OpAlt:
 		for _, sub := range n.Subs {
 			s, e := sub.firstBytes()
@@ -452,4 +504,15 @@ func (n *Node) firstBytes() (first Set, empty bool) {
 	}
 	first, empty = n.Subs[0].firstBytes()
 	return first, empty || n.Min == 0
+}
+
+// firstOf is firstBytes of nodes side by side.
+func firstOf(items []*Node) (first Set, empty bool) {
+	for _, n := range items {
+		s, empty := n.firstBytes()
+		if first = first.Or(s); !empty {
+			return first, false
+		}
+	}
+	return first, true
 }

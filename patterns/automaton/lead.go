@@ -1,6 +1,9 @@
 package automaton
 
-import "bytes"
+import (
+	"bytes"
+	"math/bits"
+)
 
 // A lead is how matches begin: with least to most bytes of prefix, and then a byte of stop;
 // no byte of stop is in prefix. So at each place, the first byte of stop from there on
@@ -24,35 +27,46 @@ type lead struct {
 	least, most  int
 }
 
-// newLead returns how matches of n begin, if the stop of that is met less often than
-// rarest. Otherwise it returns nil.
-func newLead(n *Node, p *Program, rarest float64) *lead {
-	type sets struct {
-		run, stop   Set
-		least, most int
-	}
-	var walked, best sets
-	items := flatten(nil, n)
-	for i, item := range items[:min(len(items), 32)] {
+// A leadSets is the sets of a lead.
+type leadSets struct {
+	run, stop   Set
+	least, most int // most < 0 stands for no bound
+}
+
+// findLead returns how matches of n begin, if the stop of that is met less often than rarest,
+// and how often it is met. Otherwise it returns an empty stop, and rarest.
+func findLead(n *Node, rarest float64) (best leadSets, share float64) {
+	var walked leadSets
+	items := beginning(n)
+	for i, item := range items {
 		if item.Op == OpLook {
 			continue
 		}
-		stop, empty := Cat(items[i:]...).firstBytes()
-		if p := byteShare(stop); !empty && disjoint(walked.run, stop) && p < rarest {
-			best, rarest = walked, p
-			best.stop = stop
+		stop, empty := firstOf(items[i:])
+		if !empty && disjoint(walked.run, stop) {
+			if p := byteShare(stop); p < rarest {
+				best, rarest = walked, p
+				best.stop = stop
+			}
 		}
 		lo, hi := item.Lengths()
 		walked.run = walked.run.Or(item.bytes())
 		walked.least, walked.most = plus(walked.least, lo), plus(walked.most, hi)
 	}
+	return best, rarest
+}
+
+// newLead returns the lead of n, if its stop is met less often than rarest. Otherwise it
+// returns nil.
+func newLead(n *Node, p *machine, rarest float64) *lead {
+	best, share := findLead(n, rarest)
 	if best.stop.Len() == 0 {
 		return nil
 	}
 	if best.most < 0 || best.most > p.maxLen {
 		best.most = p.maxLen
 	}
-	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: rarest, least: best.least, most: best.most}
+	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: share, least: best.least, most: best.most}
 	for c := range 256 {
 		l.prefix[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {
@@ -62,12 +76,24 @@ func newLead(n *Node, p *Program, rarest float64) *lead {
 	return l
 }
 
+// maxBeginning is how many nodes are looked at for how matches begin.
+const maxBeginning = 32
+
+// beginning returns the first nodes that stand side by side in n, as flatten has them.
+func beginning(n *Node) []*Node {
+	items := flatten(make([]*Node, 0, maxBeginning), n)
+	return items[:min(len(items), maxBeginning)]
+}
+
 // flatten appends the nodes that stand side by side in n. The first turn of a repetition of
-// such nodes is taken apart too.
+// such nodes is taken apart too. Nodes far behind are left out.
 func flatten(items []*Node, n *Node) []*Node {
 	switch {
 	case n.Op == OpCat:
 		for _, sub := range n.Subs {
+			if len(items) > maxBeginning {
+				break
+			}
 			items = flatten(items, sub)
 		}
 		return items
@@ -99,9 +125,9 @@ func disjoint(s, t Set) bool {
 // byteShare returns about how often a byte of a set is met.
 func byteShare(s Set) float64 {
 	p := 0.0
-	for c, f := range frequency {
-		if s.Has(byte(c)) {
-			p += f
+	for i, word := range s {
+		for ; word != 0; word &= word - 1 {
+			p += frequency[64*i+bits.TrailingZeros64(word)]
 		}
 	}
 	return p
@@ -118,7 +144,7 @@ type scanned struct {
 	low   int  // for a lead: b[low:to] is in prefix
 }
 
-// next is Program.Next for a program with a lead.
+// next is machine.findNext for a program with a lead.
 func (l *lead) next(b []byte, from, to int, k *scanned) int {
 	end := min(len(b), to+l.most) // a byte of stop does not matter from here on
 	for from < to {

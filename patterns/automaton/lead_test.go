@@ -22,8 +22,8 @@ func TestLead(t *testing.T) {
 		{`(?:a\x00)+@\x00`, true, "a\x00\x00a\x00@\x00", "^  ^   "}, // x is in the prefix
 	} {
 		p := compile(t, c.expr, 0, Options{})
-		if (p.lead != nil) != c.lead {
-			t.Errorf("%s: a lead: %v", c.expr, p.lead != nil)
+		if (p.machine().lead != nil) != c.lead {
+			t.Errorf("%s: a lead: %v", c.expr, p.machine().lead != nil)
 		}
 		got := []byte(c.b)
 		for i := range got {
@@ -54,8 +54,8 @@ func TestUniformLead(t *testing.T) {
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		n := 0
-		if p.uniform != nil {
-			n = p.uniform.length
+		if p.machine().uniform != nil {
+			n = p.machine().uniform.length
 		}
 		if n != c.uniform {
 			t.Errorf("%s: a uniform lead of %d, want %d", c.expr, n, c.uniform)

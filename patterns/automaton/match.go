@@ -70,11 +70,8 @@ func newScratch(n int) *scratch {
 	}
 }
 
-// Match returns the length of the match that begins at offset at of b, 0 where none does; 0
-// ≤ at < len(b). All of the match lies in b[at:], of which at most MaxLen bytes are looked
-// at. For looks at what lies around, Match calls beyond with an offset outside b. beyond
-// returns false where memory has no byte; a nil beyond means that there are none.
-func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+// match is Program.Match.
+func (p *machine) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	if !p.canBegin[b[at]] {
 		return 0
 	}
@@ -124,7 +121,7 @@ func (p *Program) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 
 // matching is one call of Match.
 type matching struct {
-	p      *Program
+	p      *machine
 	b      []byte
 	at, n  int // the bytes are b[at:at+n]
 	beyond func(i int) (byte, bool)
@@ -220,7 +217,7 @@ func (m *matching) neighbourBehind(i int) int {
 
 // follow leaves in w.after where the threads of s are once they have read a symbol, and
 // reports whether one of them matched in front of it.
-func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
+func (p *machine) follow(w *scratch, s *state, symbol int) (matched bool) {
 	w.seen.clear()
 	w.after.clear()
 	class := symbol % p.numClasses
@@ -261,16 +258,8 @@ func (p *Program) follow(w *scratch, s *state, symbol int) (matched bool) {
 	return matched
 }
 
-// Next returns the first offset of b, at least from and below to, at which a match may
-// begin, and to where there is none. It looks at nothing but b, and there at no more than
-// MaxLen bytes from to on.
-func (p *Program) Next(b []byte, from, to int) int {
-	var k scanned
-	return p.findNext(b, from, to, &k)
-}
-
-// findNext is Next. k has what earlier calls have found out about b.
-func (p *Program) findNext(b []byte, from, to int, k *scanned) int {
+// findNext is Program.Next. k has what earlier calls have found out about b.
+func (p *machine) findNext(b []byte, from, to int, k *scanned) int {
 	switch {
 	case from >= to:
 		return to

@@ -152,7 +152,7 @@ func TestConcurrent(t *testing.T) {
 			want[at] = fresh.Match(mem, at, nil)
 		}
 		if grown {
-			p.tables.most = p.tables.bytes + 3000
+			p.machine().tables.most = p.machine().tables.bytes + 3000
 		}
 		var wg sync.WaitGroup
 		for g := range 4 {

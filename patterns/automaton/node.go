@@ -43,7 +43,26 @@ const (
 )
 
 // Bytes returns the node that matches one byte of a set.
-func Bytes(s Set) *Node { return &Node{Op: OpSet, Set: s} }
+func Bytes(s Set) *Node {
+	if s == All {
+		return anyByte
+	}
+	if b, one := s.one(); one {
+		return &oneByte[b]
+	}
+	return &Node{Op: OpSet, Set: s}
+}
+
+// The nodes that expressions have most of are made once.
+var (
+	anyByte = &Node{Op: OpSet, Set: All}
+	oneByte = func() (all [256]Node) {
+		for b := range all {
+			all[b] = Node{Op: OpSet, Set: SetOf(byte(b))}
+		}
+		return all
+	}()
+)
 
 // Assert returns the node of a look, which is one of the constants. It matches the empty
 // string.

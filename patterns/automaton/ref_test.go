@@ -317,9 +317,9 @@ func TestAgainstReference(t *testing.T) {
 				break
 			}
 			if d.IntN(3) == 0 {
-				progs[s].tables.most = 0 // no more tables
+				progs[s].machine().tables.most = 0 // no more tables
 			} else if d.IntN(3) == 0 {
-				progs[s].tables.most = 1000 // they are emptied now and then
+				progs[s].machine().tables.most = 1000 // they are emptied now and then
 			}
 		}
 		loops := loopsEmpty(n)
@@ -355,11 +355,11 @@ func TestAgainstReference(t *testing.T) {
 					// Next leads there from anywhere in front, in each of its ways.
 					var known scanned
 					ways := []func(b []byte, from, to int) int{p.Next}
-					if l := newLead(n, p, math.Inf(1)); l != nil {
+					if l := newLead(n, p.machine(), math.Inf(1)); l != nil {
 						led++
 						ways = append(ways, func(b []byte, from, to int) int { return l.next(b, from, to, &known) })
 					}
-					if s := newUniformLead(n, p, math.Inf(-1)); s != nil {
+					if s := newUniformLead(n, p.machine(), p.minLen, math.Inf(-1)); s != nil {
 						uniform++
 						ways = append(ways, func(b []byte, from, to int) int { return s.next(b, from, to, &known) })
 					}
@@ -374,7 +374,7 @@ func TestAgainstReference(t *testing.T) {
 							t.Fatalf("%q in %q at %d: way %d from %d to %d leads to %d", e.ours, b, at, way, from, to, next)
 						}
 					}
-					if a := n.anchors(p, math.Inf(1)); a != nil {
+					if a := n.anchors(p.maxLen, math.Inf(1)); a != nil {
 						anchored++
 						if !holdsAnchor(a, b[at:at+got]) {
 							t.Fatalf("%q: %x holds none of %+v", e.ours, b[at:at+got], a)

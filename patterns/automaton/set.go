@@ -20,12 +20,17 @@ func SetOf(bytes ...byte) Set {
 // Masked returns the set of the bytes that agree with value in the bits of mask.
 func Masked(value, mask byte) Set {
 	var s Set
-	for b := range 256 {
-		if (byte(b)^value)&mask == 0 {
-			s.Add(byte(b))
+	if mask == 0xff {
+		s.Add(value)
+		return s
+	}
+	value &= mask
+	for free := ^mask; ; free = (free - 1) & ^mask { // each choice of the bits that do not count
+		s.Add(value | free)
+		if free == 0 {
+			return s
 		}
 	}
-	return s
 }
 
 // Add adds a byte to the set.
@@ -52,6 +57,20 @@ func (s Set) Len() int {
 	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
 }
 
+// one returns the byte of a set that has one.
+func (s Set) one() (b byte, ok bool) {
+	for i, word := range s {
+		switch {
+		case word == 0:
+		case ok || word&(word-1) != 0:
+			return 0, false
+		default:
+			b, ok = byte(64*i+bits.TrailingZeros64(word)), true
+		}
+	}
+	return b, ok
+}
+
 // Fold returns s with both cases of every ASCII letter that is in it.
 func (s Set) Fold() Set {
 	const letters = 0x07fffffe // bits 1 to 26: A to Z in the half from 0x40 on, a to z in the half from 0x60 on
@@ -63,6 +82,9 @@ func (s Set) Fold() Set {
 // Mask returns the smallest set of the form (value, mask) that includes s: mask has the
 // bits in which all bytes of s agree, and value what they are there. s must not be empty.
 func (s Set) Mask() (value, mask byte) {
+	if s == All {
+		return 0, 0
+	}
 	and, or := byte(0xff), byte(0)
 	for i, word := range s {
 		for ; word != 0; word &= word - 1 {

@@ -18,11 +18,12 @@ import "slices"
 //
 // One goroutine uses a track.
 type Track struct {
-	p         *Program
-	markEvery int    // bytes from one mark to the next
-	firstMark int    // offset of the mark at which the paths begin
-	paths     []path // no two have the same state at firstMark
-	emptied   uint32 // how often the program's tables had been emptied when the paths began
+	program   *Program
+	p         *machine // nil before it was asked for the first time
+	markEvery int      // bytes from one mark to the next
+	firstMark int      // offset of the mark at which the paths begin
+	paths     []path   // no two have the same state at firstMark
+	emptied   uint32   // how often the program's tables had been emptied when the paths began
 	steps     int
 	told      int // the steps of which the tables know
 
@@ -45,7 +46,7 @@ const minMarkEvery = 64
 
 // NewTrack returns a track for a program.
 func (p *Program) NewTrack() *Track {
-	t := &Track{p: p, markEvery: minMarkEvery, back: lookback{first: -1}}
+	t := &Track{program: p, markEvery: minMarkEvery, back: lookback{first: -1}}
 	for t.markEvery*t.markEvery < p.maxLen {
 		t.markEvery *= 2
 	}
@@ -64,12 +65,20 @@ func (t *Track) Steps() int { return t.steps }
 // Match is Program.Match. INVARIANT: from one call to the next without Reset, at does not
 // become less, and b and what beyond returns stay as they are.
 func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+	t.begin()
 	before := t.steps
 	n := t.match(b, at, beyond)
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
 	}
 	return n
+}
+
+// begin has the machine made.
+func (t *Track) begin() {
+	if t.p == nil {
+		t.p = t.program.machine()
+	}
 }
 
 func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
@@ -245,6 +254,7 @@ func (m *matching) walk(w *walk, to int) {
 // Next is Program.Next, under the conditions of Match; but it may pass over more places at
 // which no match begins.
 func (t *Track) Next(b []byte, from, to int) int {
+	t.begin()
 	for from < to {
 		place, known := t.back.next(from, to)
 		if known {
@@ -259,7 +269,7 @@ func (t *Track) Next(b []byte, from, to int) int {
 }
 
 // next returns the state to which a symbol leads from s; nil where it is not kept.
-func (p *Program) next(s *state, symbol int) *state {
+func (p *machine) next(s *state, symbol int) *state {
 	if t := s.next[symbol].Load(); t != nil {
 		return t
 	}

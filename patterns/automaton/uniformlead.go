@@ -19,14 +19,13 @@ const worthwhile = 3
 
 // newUniformLead returns how matches of n begin, if a byte then rules out more than so many
 // places. Otherwise it returns nil.
-func newUniformLead(n *Node, p *Program, places float64) *uniformLead {
+func newUniformLead(n *Node, p *machine, minLen int, places float64) *uniformLead {
 	var set, best Set
 	length, bestLength, most := 0, 0, places
-	items := flatten(nil, n)
-	for _, item := range items[:min(len(items), 32)] {
+	for _, item := range beginning(n) {
 		least, _ := item.Lengths()
 		set = set.Or(item.bytes())
-		length = min(plus(length, least), p.minLen)
+		length = min(plus(length, least), minLen)
 		if out := float64(length) * (1 - byteShare(set)); out > most {
 			best, bestLength, most = set, length, out
 		}
@@ -41,7 +40,7 @@ func newUniformLead(n *Node, p *Program, places float64) *uniformLead {
 	return s
 }
 
-// next is Program.Next for a program with a uniform lead.
+// next is machine.findNext for a program with a uniform lead.
 func (s *uniformLead) next(b []byte, from, to int, k *scanned) int {
 	known := from // b[from:known] is in the set
 	if k.from <= from && from < k.to {

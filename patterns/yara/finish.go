@@ -13,7 +13,12 @@ import (
 func (p *parser) finish(check *interrupt.Checker) {
 	p.rules.numNamespaces = len(p.namespaces)
 	p.skipWithGlobals()
-	seen := make(map[string]int)
+	strings := 0
+	for _, r := range p.allRules {
+		strings += len(r.strings)
+	}
+	seen := make(map[string]int, strings)
+	p.rules.pats, p.rules.info = make([]patterns.Pattern, 0, strings), make([]patternInfo, 0, strings)
 	for _, r := range p.allRules {
 		check.Step(1)
 		if r.skip != "" {

@@ -169,7 +169,7 @@ func (l *lexer) number(t *token) error {
 		f, err := strconv.ParseFloat(s[t.pos:end], 64)
 		if err != nil || strings.ContainsAny(s[t.pos:end], "eE_xX") {
 			l.pos = end
-			return l.file.fault(t.pos, "%s is no number", t)
+			return l.file.fault(t.pos, "%s is no number", t.String())
 		}
 		t.f = f
 		return nil
@@ -190,9 +190,9 @@ func (l *lexer) number(t *token) error {
 	v, err := strconv.ParseInt(digits, base, 64)
 	switch {
 	case err != nil && err.(*strconv.NumError).Err == strconv.ErrRange, err == nil && v > math.MaxInt64/scale:
-		return l.file.fault(t.pos, "%s is too large: a number is below 2^63", t)
+		return l.file.fault(t.pos, "%s is too large: a number is below 2^63", t.String())
 	case err != nil:
-		return l.file.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t)
+		return l.file.fault(t.pos, "%s is no number: want digits, with KB or MB behind, or 0x or 0o in front", t.String())
 	}
 	t.i = v * scale
 	return nil
@@ -203,7 +203,16 @@ func (l *lexer) quoted(t *token) error {
 	s := l.file.text
 	t.kind = tText
 	var b strings.Builder
-	for i := t.pos + 1; i < len(s) && s[i] != '\n'; i++ {
+	plain := strings.IndexAny(s[t.pos+1:], "\"\\\n") // so many bytes stand for themselves
+	if plain < 0 {
+		plain = len(s) - t.pos - 1
+	}
+	if from := t.pos + 1; from+plain < len(s) && s[from+plain] == '"' {
+		t.s, t.end = s[from:from+plain], from+plain+1
+		return nil
+	}
+	b.WriteString(s[t.pos+1 : t.pos+1+plain])
+	for i := t.pos + 1 + plain; i < len(s) && s[i] != '\n'; i++ {
 		switch s[i] {
 		case '"':
 			t.s, t.end = b.String(), i+1
@@ -302,6 +311,9 @@ func (l *lexer) skipLine(i int) {
 func (l *lexer) hex(open token) (string, error) {
 	s := l.file.text
 	var b strings.Builder
+	if n := strings.IndexByte(s[open.end:], '}'); n > 0 {
+		b.Grow(min(n, 1<<16))
+	}
 	for l.pos = open.end; l.pos < len(s); {
 		if err := l.blankOut(&b); err != nil {
 			return "", err

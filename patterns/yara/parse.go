@@ -1,6 +1,7 @@
 package yara
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -29,8 +30,10 @@ type parser struct {
 	ended error // why reading ended before the end: the cause of the end of the context
 
 	lex       lexer
-	tok       token  // the current token
-	lookahead *token // the token behind the current one; nil where it was not asked for
+	tok       token        // the current token
+	reading   bytes.Buffer // the file that is read; of all files one after another
+	lookahead token        // the token behind the current one, where ahead
+	ahead     bool         // whether it was asked for
 	failed    bool
 	resumeAt  int // where in the file reading goes on after a mistake
 	resumeMin int // reading goes on here or later, behind what was read of the rule
@@ -64,7 +67,9 @@ func newParser() *parser {
 
 // read returns the text of a file.
 func (p *parser) read(name string, r io.Reader) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(readerUntil{p.ctx, r}, int64(maxFile-p.readSoFar+1)))
+	p.reading.Reset()
+	_, err := p.reading.ReadFrom(io.LimitReader(readerUntil{p.ctx, r}, int64(maxFile-p.readSoFar+1)))
+	b := p.reading.Bytes()
 	p.readSoFar += len(b)
 	switch {
 	case p.ctx.Err() != nil:
@@ -140,8 +145,8 @@ func (p *parser) take(n int) bool {
 func (p *parser) advance() {
 	switch {
 	case p.failed, !p.goOn(1):
-	case p.lookahead != nil:
-		p.tok, p.lookahead = *p.lookahead, nil
+	case p.ahead:
+		p.tok, p.ahead = p.lookahead, false
 	default:
 		t, err := p.lex.next()
 		if err != nil {
@@ -154,15 +159,15 @@ func (p *parser) advance() {
 
 // peek returns the token behind the current one.
 func (p *parser) peek() token {
-	if p.lookahead == nil {
+	if !p.ahead {
 		t, err := p.lex.next()
 		if err != nil {
 			p.fail(err)
 			return p.tok
 		}
-		p.lookahead = &t
+		p.lookahead, p.ahead = t, true
 	}
-	return *p.lookahead
+	return p.lookahead
 }
 
 // expected reports that something else should stand in place of the current token.

@@ -66,7 +66,7 @@ func (p *parser) imports() {
 // resume goes on after a mistake, with the next rule and the words global and private in
 // front of it.
 func (p *parser) resume() {
-	p.failed, p.lookahead, p.nesting, p.stringLoops, p.loopVars = false, nil, 0, 0, nil
+	p.failed, p.ahead, p.nesting, p.stringLoops, p.loopVars = false, false, 0, 0, nil
 	p.lex.pos = max(p.resumeAt, p.resumeMin)
 	first := -1 // offset of the words global and private in front of the next token; −1 where there are none
 	for {
@@ -106,7 +106,7 @@ func (p *parser) fail(err error) {
 		p.failed = true
 		p.mistakes++
 		p.resumeAt = p.lex.pos
-		if p.lookahead != nil || p.lex.pos == p.tok.end {
+		if p.ahead || p.lex.pos == p.tok.end {
 			p.resumeAt = p.tok.pos // the tokens behind were not read, or only looked at
 		}
 		p.mistake(err)

@@ -90,42 +90,49 @@ func (p *parser) string() {
 
 // modifiers are the words that stand behind a string.
 type modifiers struct {
-	given    map[string]token // the modifiers that stand there, by name
+	given    [len(modifierNames)]token // the modifiers that stand there, by their places in modifierNames; tEnd where one does not
 	xor      patterns.KeyRange
 	alphabet string // of base64; "" for the standard alphabet
 }
 
+// modifierNames are the names of all modifiers. Those of them that make a difference for what
+// is found come first.
+var modifierNames = [...]string{"nocase", "wide", "ascii", "fullword", "xor", "base64", "base64wide", "private"}
+
 // String returns those modifiers that make a difference for what is found, always in the
 // same order.
-func (m modifiers) String() string {
-	s := fmt.Sprintf("%v %q", m.xor, m.alphabet)
-	for _, name := range strings.Fields("nocase wide ascii fullword xor base64 base64wide") {
-		if m.has(name) {
+func (m *modifiers) String() string {
+	s := fmt.Sprintf("%d %d %q", m.xor.Lo, m.xor.Hi, m.alphabet)
+	for i, name := range modifierNames[:len(modifierNames)-1] {
+		if m.given[i].kind != tEnd {
 			s += " " + name
 		}
 	}
 	return s
 }
 
-func (m modifiers) has(name string) bool { _, ok := m.given[name]; return ok }
+// of returns the modifier with a name, as it stands there; its kind is tEnd where it does not.
+func (m *modifiers) of(name string) token { return m.given[slices.Index(modifierNames[:], name)] }
+
+func (m *modifiers) has(name string) bool { return m.of(name).kind != tEnd }
 
 // modifiers reads modifiers. allowed lists those that the string may have.
 func (p *parser) modifiers(what, allowed string) modifiers {
-	m := modifiers{given: make(map[string]token)}
-	known := strings.Fields("nocase wide ascii fullword private xor base64 base64wide")
+	var m modifiers
 	alphabets := 0
 	for p.tok.kind == tWord {
 		t := p.tok
-		if !slices.Contains(known, t.s) {
+		i := slices.Index(modifierNames[:], t.s)
+		if i < 0 {
 			break
 		}
-		if !slices.Contains(strings.Fields(allowed), t.s) {
+		if !strings.Contains(" "+allowed+" ", " "+t.s+" ") {
 			p.fault(t, "%s takes no %s: want %s", what, t.s, strings.ReplaceAll(allowed, " ", ", "))
 		}
 		if m.has(t.s) {
 			p.fault(t, "%s is given twice", t.s)
 		}
-		m.given[t.s] = t
+		m.given[i] = t
 		p.advance()
 		switch t.s {
 		case "xor":
@@ -144,7 +151,7 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 		{"base64", "xor"}, {"base64wide", "xor"},
 	} {
 		if m.has(pair[0]) && m.has(pair[1]) {
-			p.fault(m.given[pair[1]], "%s does not go with %s", pair[1], pair[0])
+			p.fault(m.of(pair[1]), "%s does not go with %s", pair[1], pair[0])
 		}
 	}
 	return m
@@ -200,7 +207,7 @@ func (p *parser) text(s *ruleString, v token) {
 		o.Xor = &m.xor
 	}
 	s.private, s.knownBytes = m.has("private"), !o.Base64 && !o.Base64Wide
-	s.searchKey = fmt.Sprintf("text %q %s", v.s, m)
+	s.searchKey = fmt.Sprintf("text %q %s", v.s, &m)
 	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
 	p.made(s, v, pat, err)
 }
@@ -304,7 +311,7 @@ func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
 		return
 	}
 	if err == nil && !s.knownBytes {
-		_, err = patterns.Compile(p.ctx, []patterns.Pattern{pat}, patterns.Target{})
+		err = pat.Check(p.ctx)
 	}
 	if p.ctx.Err() != nil { // which may be what err says
 		p.goOn(askEvery)

@@ -102,6 +102,9 @@ func TestEstimateOfMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, e := range set.Exprs() { // what matches is made when it is asked for
+			e.Matcher.Match(&patterns.Memory{Bytes: []byte{1}}, 0)
+		}
 		ofSet, compiled := b.Taken(), liveHeap()
 		tables := uint64(0) // those of automata are not there yet
 		for _, e := range set.Exprs() {

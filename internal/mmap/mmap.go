@@ -5,6 +5,7 @@
 //	LetGo          its pages leave the page table; they read the same afterwards
 //	Enter          its pages come into the page table before they are touched
 //	Sequential     it comes from the disk earlier, where it is read in order
+//	BlocksRead     how much came from disks
 package mmap
 
 import (

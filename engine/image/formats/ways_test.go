@@ -205,3 +205,67 @@ func TestWaysOfAChangingFile(t *testing.T) {
 		}
 	}
 }
+
+// The same with the choice that a file makes itself, which goes both ways in any file that is
+// large enough: it is cut, and grown again, where the first trial of mapping is over or under way.
+func TestOwnWaysOfAChangingFile(t *testing.T) {
+	const size, step = 72 << 20, 64 << 10
+	rnd := testenv.Rand(t)
+	data := bytes.Repeat([]byte("nothing\n"), size/8)
+	for at := 0; at < size; at += step {
+		copy(data[at:], "needle")
+	}
+	set := flippingPatterns(t)
+	for _, grown := range []int64{0, 48 << 20, size} {
+		path := filepath.Join(t.TempDir(), "memory")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		img, err := formats.Open(t.Context(), path, image.Options{Format: image.FormatRaw, Sequential: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		space, err := engine.NewSpace(img.Mappings...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sc, err := engine.Compile(t.Context(), space, set, engine.Options{Workers: 1 + rnd.IntN(2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := addr.Addr(4<<20 + rnd.IntN(8<<20)) // where it is cut, once hits have come so far
+		rest := int64(at) - int64(rnd.IntN(1<<20))
+		cut, needles := false, int64(0)
+		stats, err := sc.Scan(t.Context(), func(h engine.Hit) bool {
+			if h.Pattern != 0 {
+				return true
+			}
+			if !cut && h.Addr >= at {
+				cut = true
+				for _, n := range []int64{rest, max(rest, grown)} {
+					if err := os.Truncate(path, n); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if h.Addr != addr.Addr(needles*step) && !cut || h.Addr%step != 0 {
+				t.Fatalf("a hit at %v, %d before it", h.Addr, needles)
+			}
+			needles++
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if needles < int64(at)/step || !cut {
+			t.Errorf("cut at %d, grown to %d: %d needles", rest, grown, needles)
+		}
+		if gone := stats.UnreadableBytes(); stats.Scanned+gone != size || grown < size && gone == 0 {
+			t.Errorf("cut at %d, grown to %d: %d bytes scanned and %d gone", rest, grown, stats.Scanned, gone)
+		}
+		if len(stats.Ways) != 2 {
+			t.Errorf("not both ways: %v", stats.Ways)
+		}
+	}
+}

@@ -12,7 +12,7 @@ func (f *File) Choose(off uint64, n int) (engine.Way, int) {
 	w := &way{file: f}
 	switch {
 	case f.chooser != nil:
-		w.kind, n = f.chooser.choose(n)
+		w.kind, n, w.account = f.chooser.choose(n)
 	case f.data != nil:
 		w.kind = mapped
 	default:
@@ -23,8 +23,9 @@ func (f *File) Choose(off uint64, n int) (engine.Way, int) {
 
 // A way is one block's.
 type way struct {
-	file *File
-	kind wayKind
+	file    *File
+	kind    wayKind
+	account *account // that it belongs to; nil where there is no choice
 }
 
 // Name returns "read" or "mapped".
@@ -39,6 +40,6 @@ func (w *way) View(buf []byte, off uint64, n int) ([]byte, error) {
 
 func (w *way) Took(n int, d time.Duration) {
 	if c := w.file.chooser; c != nil {
-		c.took(w.kind, n, d)
+		c.took(w.account, w.kind, n, d)
 	}
 }

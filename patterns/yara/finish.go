@@ -67,17 +67,19 @@ func (r *rule) skipped() Skipped {
 // addString adds the pattern of a string, unless another string has the same.
 func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
 	name := owner.FullName() + "." + s.id
-	i, ok := seen[s.searchKey]
+	search := s.search
+	s.search = nil
+	i, ok := seen[search.key]
 	if !ok {
 		i = len(r.pats)
-		seen[s.searchKey] = i
-		pat := s.first
-		at := s.declaration.file.position(s.declaration.pos)
+		seen[search.key] = i
+		pat := search.first
+		at := s.file.position(s.pos)
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
 		r.info = append(r.info, patternInfo{rule: &owner.Rule, preferLonger: s.preferLonger, empty: s.empty, pinned: true})
-		if len(s.rest) > 0 {
-			r.addParts(&owner.Rule, pat, i, s.rest)
+		if len(search.rest) > 0 {
+			r.addParts(&owner.Rule, pat, i, search.rest)
 		}
 	}
 	s.patternIndex = i

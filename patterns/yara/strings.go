@@ -57,13 +57,13 @@ func numbered(n int) string { return "$" + strconv.Itoa(n) }
 // string reads a string, $a = "…", /…/ or { … }, and its modifiers.
 func (p *parser) string() {
 	t := p.tok
-	s := &ruleString{id: t.s, declared: t.s, declaration: t}
+	s := &ruleString{id: t.s, declared: t.s, pos: t.pos, file: t.file, search: &searched{}}
 	if t.kind != tString || t.wild {
 		p.expected("the name of a string, as $a")
 		return
 	}
 	if old := p.byID[t.s]; old != nil && t.s != "$" {
-		n, _ := old.declaration.file.line(old.declaration.pos)
+		n, _ := old.file.line(old.pos)
 		p.fault(t, "the string %s is also on line %d", t.s, n)
 		return
 	}
@@ -207,7 +207,7 @@ func (p *parser) text(s *ruleString, v token) {
 		o.Xor = &m.xor
 	}
 	s.private, s.knownBytes = m.has("private"), !o.Base64 && !o.Base64Wide
-	s.searchKey = fmt.Sprintf("text %q %s", v.s, &m)
+	s.search.key = fmt.Sprintf("text %q %s", v.s, &m)
 	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
 	p.made(s, v, pat, err)
 }
@@ -238,7 +238,7 @@ func (p *parser) regexp(s *ruleString, v token) {
 	if s.empty = re.root.emptiness(); o.FullWord {
 		s.empty = min(s.empty, somewhere)
 	}
-	s.searchKey = fmt.Sprintf("regexp %q %+v", v.s, o)
+	s.search.key = fmt.Sprintf("regexp %q %+v", v.s, o)
 	parts, err := re.parts(s.id, v.written(), o)
 	if err != nil {
 		p.made(s, v, patterns.Pattern{}, err)
@@ -263,7 +263,7 @@ func (p *parser) hex(s *ruleString, v token) {
 	if !p.take(stringBytes + hexBytes*len(body)) {
 		return
 	}
-	s.searchKey = "hex " + strings.Join(strings.Fields(body), "")
+	s.search.key = "hex " + strings.Join(strings.Fields(body), "")
 	parts, err := patterns.NewHexParts(s.id, "{"+body+"}", body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
 		p.refuse(v, "%s would match everywhere", s.declared)
@@ -294,8 +294,8 @@ func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
 			return
 		}
 	}
-	s.rest = parts[1:]
-	if p.made(s, v, parts[0].Pattern, nil); len(s.rest) > 0 {
+	s.search.rest = parts[1:]
+	if p.made(s, v, parts[0].Pattern, nil); len(s.search.rest) > 0 {
 		// A literal with a mask has bytes of any value, which are not known.
 		set, err := patterns.Compile(p.ctx, []patterns.Pattern{parts[0].Pattern}, patterns.Target{})
 		s.knownBytes = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
@@ -318,7 +318,7 @@ func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
 		return
 	}
 	if err == nil {
-		s.first = pat
+		s.search.first = pat
 		return
 	}
 	reason := err.Error()

@@ -189,12 +189,11 @@ type ruleString struct {
 	private      bool
 	preferLonger bool // whether, of two hits at one place, the longer counts and not the shorter
 	empty        emptiness
-	declaration  token
+	pos          int // where its name stands in file
+	file         *ruleFile
 
-	first        patterns.Pattern // the pattern; for a split string that of its first part
-	rest         []patterns.Part  // the other parts of a split string
-	searchKey    string           // the same for strings that look for the same
-	patternIndex int              // the index of first in Rules.pats
+	search       *searched // what is looked for; nil once it is among Rules.pats
+	patternIndex int       // the index of search.first in Rules.pats
 
 	// What follows says what the condition asks of the string. If it only asks whether the
 	// string is at one constant address, and the bytes of the string are known, hits
@@ -203,6 +202,13 @@ type ruleString struct {
 	asksAnywhere bool    // the condition asks for more than whether it is at constant addresses
 	pins         []int64 // the constant addresses at which the condition asks for it
 	asksPlaces   bool    // the condition asks for places or lengths of hits, not only for their number
+}
+
+// searched is what is looked for for a string.
+type searched struct {
+	first patterns.Pattern // the pattern; for a split string that of its first part
+	rest  []patterns.Part  // the other parts of a split string
+	key   string           // the same for strings that look for the same
 }
 
 // pin returns the only address at which hits of the string count, and false where all hits

@@ -194,7 +194,7 @@ func (g *generate) literals(memory []byte) []literal {
 			continue
 		}
 		seen[string(b)] = true
-		l := literal{bytes: b}
+		l := literal{bytes: b, keys: g.Keys}
 		switch share := rnd.Float64(); {
 		case share < g.Masked:
 			l.mask = make([]byte, len(b))

@@ -47,6 +47,7 @@ type generate struct {
 	Nocase   float64 // the share of text whose case does not count
 	Wide     float64 // the share of text in UTF-16
 	Regexp   float64 // the share of text with some digits behind it
+	Keys     bool    // under any key, of what has no mask and is not wide
 	Text     bool    // only printable characters, so that all peers take them
 	Common   bool    // literals may be all over the corpus
 	Seed     uint64
@@ -130,6 +131,7 @@ func unmarshal(b []byte, v any) error {
 type literal struct {
 	bytes, mask []byte
 
+	keys   bool // under any key
 	wide   bool // the bytes are text in UTF-16LE
 	digits bool // two to four digits follow, so it is an expression
 }
@@ -137,6 +139,8 @@ type literal struct {
 // String returns the literal as a pattern of vscan.
 func (l literal) String() string {
 	switch {
+	case l.keys:
+		return "text/x:" + escaped(l.bytes)
 	case l.nocase():
 		return "text/i:" + escaped(l.bytes)
 	case l.wide:
@@ -216,6 +220,9 @@ func (l literal) matches(b []byte) bool {
 		return false
 	}
 	for i, c := range l.bytes {
+		if l.keys {
+			c ^= b[0] ^ l.bytes[0]
+		}
 		m := byte(0xff)
 		if l.mask != nil {
 			m = l.mask[i]

@@ -91,6 +91,9 @@ func (j *job) count(memory []byte) uint64 {
 		}
 		return n
 	}
+	if len(j.literals) > 0 && j.literals[0].keys {
+		return countKeyed(j.literals, memory)
+	}
 	const most = 4
 	type hashed struct {
 		literal
@@ -138,6 +141,24 @@ func (j *job) count(memory []byte) uint64 {
 				if i >= p.off && p.matches(memory[i-p.off:]) {
 					n++
 				}
+			}
+		}
+	}
+	return n
+}
+
+// countKeyed returns how many hits literals under any key have in memory. It looks up what two bytes and
+// the one in front of both have in common, and compares the rest under the key of the first byte.
+func countKeyed(lits []literal, memory []byte) (n uint64) {
+	head := func(b []byte) uint16 { return uint16(b[0]^b[1])<<8 | uint16(b[0]^b[2]) }
+	var byHead [1 << 16][]literal
+	for _, l := range lits {
+		byHead[head(l.bytes)] = append(byHead[head(l.bytes)], l)
+	}
+	for i := range max(len(memory)-2, 0) {
+		for _, l := range byHead[head(memory[i:])] {
+			if l.matches(memory[i:]) {
+				n++
 			}
 		}
 	}

@@ -31,6 +31,7 @@ type compiledSet struct {
 	needles []needle
 	units   []unit
 	bare    bool        // hits need nothing but an address and a needle: no bytes, no check of alignment
+	copied  bool        // the same but for bytes, and all that is found is a hit
 	sized   bool        // hits of some needles differ in length
 	borrows bool        // some hits have bytes that lie in a batch
 	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
@@ -65,6 +66,7 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 	}
 	c.bare = !slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	c.sized = len(set.Exprs()) > 0
+	c.copied = !c.bare && !c.sized && !slices.ContainsFunc(c.needles, func(n needle) bool { return n.align > 1 }) && !sameSizes(c.needles)
 	c.borrows = slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 })
 	c.excepts = slices.ContainsFunc(c.needles, func(n needle) bool { return n.excepted })
 	c.drops = slices.ContainsFunc(set.Patterns(), func(p patterns.Pattern) bool { return p.Disjoint() })
@@ -73,6 +75,17 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 		c.only, _ = c.units[0].(*kernelUnit)
 	}
 	return &Compiled{c}, nil
+}
+
+// sameSizes reports whether two needles of a pattern have hits of one size, which may be the same
+// hits. Needles are in the order of their numbers, and none has hits of any size.
+func sameSizes(needles []needle) bool {
+	for i := 1; i < len(needles); i++ {
+		if a, b := &needles[i-1].hit, &needles[i].hit; a.Pattern == b.Pattern && a.Len == b.Len {
+			return true
+		}
+	}
+	return false
 }
 
 // Set returns the set that was compiled.

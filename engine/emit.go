@@ -45,6 +45,9 @@ func (e *emitter) passed(base addr.Addr, limit int) {
 // hits. lens has their lengths in bytes; it is empty where those are the needles'.
 // It returns false where the scan has ended.
 func (e *emitter) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []byte) bool {
+	if e.copied {
+		return e.addCopied(base, found, b)
+	}
 	if !e.bare {
 		for i, m := range found {
 			length := uint32(0)
@@ -78,6 +81,35 @@ func (e *emitter) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []
 				needles[i] = m.Lit
 			}
 		}
+	}
+	return true
+}
+
+// addCopied does what addAll does where all matches are hits, and some have bytes of their own.
+func (e *emitter) addCopied(base addr.Addr, found []sets.Match, b []byte) bool {
+	for len(found) > 0 {
+		out, ok := e.room(base)
+		if !ok {
+			return false
+		}
+		n := len(out.Offsets)
+		some := found[:min(len(found), batchHits-n, max(1, (batchRaw-len(out.raw))/HitBytes))]
+		found = found[len(some):]
+		raw := out.raw
+		for _, m := range some {
+			raw = append(raw, b[m.Off:][:e.needles[m.Lit].raw]...) // this can fault, and then leaves all as it was
+		}
+		out.raw = raw
+		shift := uint32(base - out.Base)
+		for _, m := range some {
+			out.Offsets = append(out.Offsets, m.Off+shift)
+		}
+		if len(e.needles) > 1 {
+			for _, m := range some {
+				out.needles = append(out.needles, m.Lit)
+			}
+		}
+		e.passed(base, int(some[len(some)-1].Off)+1)
 	}
 	return true
 }

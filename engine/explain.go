@@ -44,6 +44,12 @@ func Explain(ctx context.Context, set *patterns.Set, level simd.Level) ([]Sought
 	return explain(ctx, set, units)
 }
 
+// Explain returns what any scanner looks for that is made of c, as the function Explain does.
+// The error is the cause of the end of ctx.
+func (c *Compiled) Explain(ctx context.Context) ([]Sought, error) {
+	return explain(ctx, c.set, c.units)
+}
+
 // Explain returns what the scanner looks for, as the function Explain does: the units
 // that scan say how they look.
 func (sc *Scanner) Explain() []Sought {
@@ -70,7 +76,7 @@ func explain(ctx context.Context, set *patterns.Set, units []unit) (_ []Sought, 
 				s.needle = index[s.needle]
 			}
 			s.Needle = &set.Needles()[s.needle]
-			s.Pattern = s.Needle.Pattern
+			s.Pattern = int(s.Needle.Pattern)
 		}
 	}
 	// Their numbers are sorted, for there may be millions, and each is large.
@@ -106,7 +112,7 @@ func (u *kernelUnit) explain(_ context.Context, wanted []patterns.Needle, _ *int
 	if n := &wanted[u.needle]; n.Words != nil {
 		s.Method, s.Exact = wordsMethod(u.kernel), true
 	} else {
-		s.Method = literalMethod(u.kernel, simd.Lit{Bytes: n.Lit, Mask: n.Mask})
+		s.Method = literalMethod(u.kernel, n.Lit, n.Mask, n.Keys)
 	}
 	return []soughtNeedle{s}, nil
 }
@@ -128,6 +134,7 @@ func (u *literalUnit) explain(ctx context.Context, wanted []patterns.Needle, che
 	if err != nil {
 		return nil, err
 	}
+	told := map[uint32]bool{} // the needles that are a literal for each of their keys
 	for _, m := range methods {
 		for _, i := range m.Lits {
 			check.Step(1)
@@ -135,7 +142,14 @@ func (u *literalUnit) explain(ctx context.Context, wanted []patterns.Needle, che
 				i = u.needles[i]
 			}
 			n := &wanted[i]
-			all = append(all, soughtNeedle{Sought{Method: methodFor(m, simd.Lit{Bytes: n.Lit, Mask: n.Mask})}, int32(i)})
+			if n.Keys.Any {
+				if told[i] {
+					continue
+				}
+				told[i] = true
+				check.Step(n.Keys.Count())
+			}
+			all = append(all, soughtNeedle{Sought{Method: methodFor(m, n.Lit, n.Mask, n.Keys)}, int32(i)})
 		}
 	}
 	return all, nil
@@ -143,32 +157,35 @@ func (u *literalUnit) explain(ctx context.Context, wanted []patterns.Needle, che
 
 func (u *exprUnit) explain(ctx context.Context, _ []patterns.Needle, check *interrupt.Checker) ([]soughtNeedle, error) {
 	var all []soughtNeedle
-	var lits []simd.Lit // of the anchors
-	var of []int        // by anchor: its index in all
+	var of []int // by anchor: its index in all
 	for i := range u.exprs {
 		check.Step(1)
 		e := u.exprs[i].Expr
 		for k := range e.Anchors {
 			a := &e.Anchors[k]
-			lits, of = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask}), append(of, len(all))
+			of = append(of, len(all))
 			all = append(all, soughtNeedle{Sought{Pattern: e.Pattern, Expr: e, Anchor: a}, ofExpr})
 		}
 		if len(e.Anchors) == 0 {
 			all = append(all, soughtNeedle{Sought{Pattern: e.Pattern, Expr: e}, ofExpr})
 		}
 	}
-	switch {
-	case u.find1 != nil:
-		all[of[0]].Method = literalMethod(u.find1, lits[0])
-	case u.find2 != nil:
-		methods, err := sets.Methods(ctx, u.find2)
+	for i := range u.finders {
+		f := &u.finders[i]
+		if f.one != nil {
+			s := &all[of[f.anchors[0]]]
+			s.Method = literalMethod(f.one, s.Anchor.Lit, s.Anchor.Mask, s.Anchor.Keys)
+			continue
+		}
+		methods, err := sets.Methods(ctx, f.several)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range methods {
 			for _, i := range m.Lits {
-				check.Step(1)
-				all[of[i]].Method = methodFor(m, lits[i])
+				s := &all[of[f.anchors[i]]]
+				check.Step(1 + s.Anchor.Keys.Count())
+				s.Method = methodFor(m, s.Anchor.Lit, s.Anchor.Mask, s.Anchor.Keys)
 			}
 		}
 	}
@@ -181,13 +198,27 @@ func wordsMethod(k simd.Kernel) sets.Method {
 }
 
 // literalMethod returns how a kernel for one literal looks for it.
-func literalMethod(k simd.Kernel, lit simd.Lit) sets.Method {
-	return sets.Method{Shape: k.Shape(), Level: k.Level(), FirstLook: simd.FirstLook(lit), Rate: simd.Rate(lit)}
+func literalMethod(k simd.Kernel, lit, mask []byte, keys patterns.Keys) sets.Method {
+	m := sets.Method{Shape: k.Shape(), Level: k.Level(), Rate: rateOf(lit, mask, keys)}
+	if byDifferences(lit, keys) {
+		m.FirstLook = newKeyed(lit, keys).FirstLook()
+	} else {
+		m.FirstLook = simd.FirstLook(simd.Lit{Bytes: lit, Mask: mask})
+	}
+	return m
+}
+
+// rateOf returns what simd.Rate does of a literal, under all of its keys together if it has any.
+func rateOf(lit, mask []byte, keys patterns.Keys) float64 {
+	if keys.Any {
+		return newKeyed(lit, keys).Rate()
+	}
+	return simd.Rate(simd.Lit{Bytes: lit, Mask: mask})
 }
 
 // methodFor returns a method for one of its literals: without Lits, and with the
 // rate of the literal alone.
-func methodFor(m sets.Method, lit simd.Lit) sets.Method {
-	m.Lits, m.Rate = nil, simd.Rate(lit)
+func methodFor(m sets.Method, lit, mask []byte, keys patterns.Keys) sets.Method {
+	m.Lits, m.Rate = nil, rateOf(lit, mask, keys)
 	return m
 }

@@ -13,7 +13,7 @@ import (
 // Everything that a set looks for is explained, in the order of its patterns.
 func TestExplain(t *testing.T) {
 	var pats []patterns.Pattern
-	for _, s := range []string{"needle", "u32le:1..5", "text/x:abc", "hex:12?4", "re:needle[0-9]+x", "re:[0-9]+", "u8:7", "aes:128"} {
+	for _, s := range []string{"needle", "u32le:1..5", "text/x:abc", "text/x(01-03):abc", "text/xwa:ab", "text/x(01-20):aaaa", "text/xf:abc", "text/xf:a", "text/fx(10-12):abc", "hex:12?4", "re:needle[0-9]+x", "re:[0-9]+", "u8:7", "aes:128"} {
 		p, err := patterns.Parse(s)
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +48,7 @@ func TestExplain(t *testing.T) {
 			bare := s.Expr != nil && s.Anchor == nil
 			switch {
 			case (s.Needle == nil) == (s.Expr == nil),
-				s.Needle != nil && s.Needle.Pattern != s.Pattern, s.Expr != nil && s.Expr.Pattern != s.Pattern,
+				s.Needle != nil && int(s.Needle.Pattern) != s.Pattern, s.Expr != nil && s.Expr.Pattern != s.Pattern,
 				i > 0 && all[i-1].Pattern > s.Pattern,
 				!bare && s.Level == simd.Auto, !bare && !s.Exact && !(s.Rate > 0 && s.Rate <= 1):
 				t.Errorf("%v: %d: %+v", level, i, s)

@@ -27,7 +27,7 @@ func naiveExprs(l layout, model []shown, set *patterns.Set, in func(i int) bool,
 	for _, h := range naive(l, model, set, in) {
 		size := 0
 		for _, n := range set.Needles() { // the layouts have no hits beyond HitBytes
-			if n.Pattern == h.pattern && n.Len() == len(h.bytes) {
+			if int(n.Pattern) == h.pattern && n.Len() == len(h.bytes) {
 				size = n.Len()
 			}
 		}
@@ -92,6 +92,7 @@ var randomExprs = []string{
 	`re:[^b]{2,5}`, `re/s:a.{1,4}b`, `re:(ab)+`, `re/i:A+B?`, `re/w:a+`, `re/wa:b+`, `re:b{3}`, `re:(?:aa|bb|\x00\x00)+`,
 	`hex:61 [1-3] 62`, `hex:61 [-] 62 62`, `hex:( 61 62 | 62 ) 00`, `hex:61 ~62`, `hex:~00 [2] 61`,
 	`text/f:a`, `text/f:ab`, `text/wf:b`, `text/if:AB`, `text/wWaf:a`,
+	`text/xf:ab`, `text/xwf:b`, `text/fx(01-03):a`, `text/fx(60-63):ab`, `text/waWfx(01-ff):a\x00`, `text/fx(61):bb`,
 }
 
 // randomExpr returns one of randomExprs.
@@ -173,7 +174,7 @@ func TestExprsInLargeMemory(t *testing.T) {
 	for _, n := range set.Needles() {
 		for i := 0; i+n.Len() <= len(b); i++ {
 			if bytes.HasPrefix(b[i:], n.Lit) {
-				want = append(want, sizedHit{plainHit{base + addr.Addr(i), n.Pattern, string(n.Lit)}, n.Len()})
+				want = append(want, sizedHit{plainHit{base + addr.Addr(i), int(n.Pattern), string(n.Lit)}, n.Len()})
 			}
 		}
 	}

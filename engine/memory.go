@@ -34,7 +34,7 @@ const shortLen, shortBytes = 4, 700
 func buildNeed(set *patterns.Set) (n uint64) {
 	for _, w := range set.Needles() {
 		if w.Words == nil && len(w.Lit) <= shortLen {
-			n += shortBytes
+			n += shortBytes * uint64(literalsOf(w.Lit, w.Keys))
 		}
 	}
 	return n
@@ -46,13 +46,13 @@ func needOfSet(set *patterns.Set) (n uint64) {
 		if w.Words != nil {
 			n += wordsBytes + rangeBytes*uint64(len(w.Words.Ranges))
 		} else {
-			n += literalBytes + literalPart*uint64(len(w.Lit))
+			n += uint64(literalsOf(w.Lit, w.Keys)) * (literalBytes + literalPart*uint64(len(w.Lit)))
 		}
 	}
 	for _, e := range set.Exprs() {
 		n += exprBytes
 		for _, a := range e.Anchors {
-			n += literalBytes/2 + literalPart*uint64(len(a.Lit))
+			n += uint64(literalsOf(a.Lit, a.Keys)) * (literalBytes/2 + literalPart*uint64(len(a.Lit)))
 		}
 	}
 	return n
@@ -60,5 +60,5 @@ func needOfSet(set *patterns.Set) (n uint64) {
 
 // needOfWorkers returns about how many bytes so many workers take that look for a set.
 func needOfWorkers(set *patterns.Set, workers int) uint64 {
-	return uint64(workers) * (workerBytes + 2*uint64(set.MaxLen()) + exprWorkerBytes*uint64(len(set.Exprs())))
+	return uint64(workers) * (workerBytes + 5*uint64(set.MaxLen()) + exprWorkerBytes*uint64(len(set.Exprs())))
 }

@@ -111,7 +111,7 @@ func naive(l layout, model []shown, set *patterns.Set, in func(i int) bool) []pl
 		at := l.base + addr.Addr(i)
 		for k := range set.Patterns() {
 			for _, n := range set.Needles() {
-				if n.Pattern != k || i+n.Len() > len(model) || uint64(at)%n.Align != 0 {
+				if int(n.Pattern) != k || i+n.Len() > len(model) || uint64(at)%n.Align != 0 {
 					continue
 				}
 				b, ok := make([]byte, n.Len()), true
@@ -135,6 +135,18 @@ func matches(n patterns.Needle, b []byte) bool {
 	if n.Words != nil {
 		return n.Words.Contains(n.Words.Order.Uint(b))
 	}
+	if n.Keys.Any {
+		for key := int(n.Keys.Lo); key <= int(n.Keys.Hi); key++ {
+			under := bytes.Clone(n.Lit)
+			for i := range under {
+				under[i] ^= byte(key)
+			}
+			if bytes.Equal(under, b) {
+				return true
+			}
+		}
+		return false
+	}
 	for i, c := range n.Lit {
 		m := byte(0xff)
 		if n.Mask != nil {
@@ -157,7 +169,7 @@ func randomHex(rnd *rand.Rand, n int) string {
 
 // randomPattern returns a pattern that can be found in memory of a, b and zeros.
 func randomPattern(rnd *rand.Rand) string {
-	switch rnd.IntN(5) {
+	switch rnd.IntN(6) {
 	case 0:
 		b := []byte(randomHex(rnd, 12))
 		for range len(b) / 4 {
@@ -167,12 +179,28 @@ func randomPattern(rnd *rand.Rand) string {
 		return string(b)
 	case 1:
 		return []string{"text/i:Ab", "text/wi:B", "text/i:aAaA", "text/awi:AB", "text/iW:aBa"}[rnd.IntN(5)]
+	case 3:
+		return randomKeyed(rnd)
 	case 2:
 		size := 8 << rnd.IntN(4)
 		v := uint64(0x6162610000616261) >> (64 - size)
 		return fmt.Sprintf("u%d%s:%d..%d", size, []string{"", "le", "be"}[rnd.IntN(3)], v-min(v, rnd.Uint64N(v)), v)
 	}
 	return randomHex(rnd, 20)
+}
+
+// randomKeyed returns text under keys that can be found in memory of a, b and zeros.
+func randomKeyed(rnd *rand.Rand) string {
+	flags := "x" + []string{"", "", "(00-ff)", "(01-ff)", "(61-62)", "(60-63)", "(00-20)", "(03)", "(61-ff)"}[rnd.IntN(9)] +
+		[]string{"", "", "w", "wa", "wW", "aW"}[rnd.IntN(6)]
+	b := make([]byte, 1+rnd.IntN(1+rnd.IntN(12)))
+	for i := range b {
+		b[i] = "ab\x03"[rnd.IntN(3)]
+		if rnd.IntN(3) == 0 {
+			b[i] = b[0]
+		}
+	}
+	return "text/" + flags + ":" + strings.ReplaceAll(string(b), "\x03", `\x00`)
 }
 
 // The hits and their order are those of the oracle, for any number of workers, size of shards and

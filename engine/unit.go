@@ -91,7 +91,7 @@ func newUnits(ctx context.Context, set *patterns.Set, opt Options) (_ []needle, 
 	level := opt.Kernel
 	all, ofExprs, _ := wantedNeedles(set, check)
 	needles := make([]needle, len(all))
-	var literals []int32
+	var literals, keyed []int32
 	words := map[wordsKind][]int32{}
 	var kinds []wordsKind // in a fixed order, which a map has not
 	for i, n := range all {
@@ -104,7 +104,11 @@ func newUnits(ctx context.Context, set *patterns.Set, opt Options) (_ []needle, 
 			continue
 		}
 		if n.Words == nil {
-			literals = append(literals, int32(i))
+			if byDifferences(n.Lit, n.Keys) {
+				keyed = append(keyed, int32(i))
+			} else {
+				literals = append(literals, int32(i))
+			}
 			continue
 		}
 		k := kindOf(n)
@@ -116,6 +120,13 @@ func newUnits(ctx context.Context, set *patterns.Set, opt Options) (_ []needle, 
 	var units []unit
 	if len(literals) > 0 {
 		u, err := newLiteralUnit(ctx, all, literals, level)
+		if err != nil {
+			return nil, nil, err
+		}
+		units = append(units, u)
+	}
+	if len(keyed) > 0 {
+		u, err := newKeyedUnit(ctx, all, keyed, level)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -147,7 +158,7 @@ func wantedNeedles(set *patterns.Set, check *interrupt.Checker) (all []patterns.
 	ofExprs = exprNeedles(set.Exprs())
 	for _, x := range ofExprs {
 		e := &set.Exprs()[x.expr]
-		all = append(all, patterns.Needle{Pattern: e.Pattern, Align: e.Align})
+		all = append(all, patterns.Needle{Pattern: int32(e.Pattern), Align: e.Align})
 	}
 	order := func(a, b patterns.Needle) int {
 		check.Step(1)
@@ -205,11 +216,11 @@ func exprNeedles(exprs []patterns.Expr) []exprNeedle {
 }
 
 func newNeedle(n patterns.Needle) needle {
-	k := needle{expr: -1, hit: Hit{Pattern: n.Pattern, Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
+	k := needle{expr: -1, hit: Hit{Pattern: int(n.Pattern), Len: n.Len()}, align: addr.Addr(max(n.Align, 1))}
 	switch {
 	case n.Lit == nil && n.Words == nil:
 		k.raw = HitBytes
-	case n.Lit == nil || n.Mask != nil:
+	case n.Lit == nil || n.Mask != nil || n.Keys.Any:
 		k.raw = min(n.Len(), HitBytes)
 	default:
 		k.hit.Bytes = slices.Clip(n.Lit[:min(len(n.Lit), HitBytes)])
@@ -239,20 +250,23 @@ func (u *kernelUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([
 // emitter checks alignment.
 type literalUnit struct {
 	set     sets.Kernel
-	needles []uint32 // by number of the literal; nil where the numbers are the same
+	needles []uint32 // by number of the literal, ascending; nil where the numbers are the same
 	unitTraits
 }
 
 func newLiteralUnit(ctx context.Context, all []patterns.Needle, which []int32, level simd.Level) (unit, error) {
 	about := unitTraits{stride: 1}
-	lits := make([]simd.Lit, len(which))
-	for k, i := range which {
+	lits := make([]simd.Lit, 0, len(which))
+	needles := make([]uint32, 0, len(which))
+	for _, i := range which {
 		n := &all[i]
-		lits[k] = simd.Lit{Bytes: n.Lit, Mask: n.Mask}
 		about.longest = max(about.longest, len(n.Lit))
-		about.inZeros = about.inZeros || zerosMatch(n.Lit, n.Mask)
+		about.inZeros = about.inZeros || zerosMatch(n.Lit, n.Mask, n.Keys)
+		for lit := range eachKey(n.Lit, n.Mask, n.Keys) {
+			lits, needles = append(lits, lit), append(needles, uint32(i))
+		}
 	}
-	if len(which) == 1 {
+	if len(lits) == 1 {
 		k, err := newKernel(level, lits[0])
 		return &kernelUnit{k, uint32(which[0]), about}, err
 	}
@@ -261,10 +275,8 @@ func newLiteralUnit(ctx context.Context, all []patterns.Needle, which []int32, l
 		return nil, err
 	}
 	u := &literalUnit{set: set, unitTraits: about}
-	if len(which) < len(all) {
-		for _, i := range which {
-			u.needles = append(u.needles, uint32(i))
-		}
+	if len(which) < len(all) || len(lits) > len(which) {
+		u.needles = needles
 	}
 	return u, nil
 }
@@ -276,8 +288,11 @@ func newKernel(level simd.Level, lit simd.Lit) (simd.Kernel, error) {
 	return simd.NewLiteral(level, lit.Bytes)
 }
 
-// zerosMatch reports whether a literal matches zeros.
-func zerosMatch(lit, mask []byte) bool {
+// zerosMatch reports whether a literal matches zeros, under one of its keys if it has any.
+func zerosMatch(lit, mask []byte, keys patterns.Keys) bool {
+	if keys.Any {
+		return isRun(lit) && keys.Has(lit[0])
+	}
 	for i, c := range lit {
 		if mask != nil {
 			c &= mask[i]

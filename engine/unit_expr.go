@@ -23,11 +23,10 @@ import (
 // the last start of a stretch as one can begin.
 type exprUnit struct {
 	exprs   []expr
-	bare    []int    // the expressions without anchors
-	anchors []anchor // by number of the literal
-	runs    int      // how many of them have a before
-	find1   simd.Kernel
-	find2   sets.Kernel     // where there are several anchors; find1 and find2 are nil where there are none
+	bare    []int // the expressions without anchors
+	anchors []anchor
+	runs    int // how many of them have a before
+	finders []anchorFinder
 	reach   int             // how far behind a start an anchor can begin, in bytes
 	checks  exceptionChecks // for matches that exceptions may drop
 	unitTraits
@@ -40,6 +39,90 @@ type expr struct {
 	finder   patterns.Finder  // nil: the matcher is called at all starts
 	tracker  patterns.Tracker // nil: the matcher is none
 	disjoint bool             // matches that overlap an earlier one are dropped; it is alone in its pattern, without exceptions
+}
+
+// An anchorFinder finds some of the anchors.
+type anchorFinder struct {
+	one     simd.Kernel // nil where there are several literals
+	several sets.Kernel
+	anchors []int32 // by number of the literal: the index of the anchor
+}
+
+// newAnchorFinders makes what finds anchors, which must be all of the expressions in order. Those
+// under keys are apart, but for those that are a literal for each key.
+func newAnchorFinders(ctx context.Context, exprs []expr, level simd.Level) (_ []anchorFinder, err error) {
+	var plain, keyed anchorFinder
+	var lits []simd.Lit
+	var underKeys []simd.Keyed
+	k := int32(0)
+	for i := range exprs {
+		for _, a := range exprs[i].Anchors {
+			if byDifferences(a.Lit, a.Keys) {
+				underKeys, keyed.anchors = append(underKeys, newKeyed(a.Lit, a.Keys)), append(keyed.anchors, k)
+			} else {
+				for lit := range eachKey(a.Lit, a.Mask, a.Keys) {
+					lits, plain.anchors = append(lits, lit), append(plain.anchors, k)
+				}
+			}
+			k++
+		}
+	}
+	var all []anchorFinder
+	switch len(lits) {
+	case 0:
+	case 1:
+		plain.one, err = newKernel(level, lits[0])
+		all = append(all, plain)
+	default:
+		plain.several, err = sets.New(ctx, level, lits)
+		all = append(all, plain)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch len(underKeys) {
+	case 0:
+	case 1:
+		keyed.one, err = simd.NewKeyed(level, underKeys[0])
+		all = append(all, keyed)
+	default:
+		keyed.several, err = sets.NewKeyed(ctx, level, underKeys)
+		all = append(all, keyed)
+	}
+	return all, err
+}
+
+// levels returns the levels of what finds the anchors.
+func (f *anchorFinder) levels() []simd.Level {
+	if f.one != nil {
+		return []simd.Level{f.one.Level()}
+	}
+	return f.several.Levels()
+}
+
+// scan calls note for the anchors in b from offset at up to last, ascending by offset.
+func (f *anchorFinder) scan(t *tools, b []byte, at, last int, note func(off int, anchor int32)) {
+	if f.one != nil {
+		for at < last {
+			var n int
+			n, at = f.one.Scan(t.offsets, b, at, last)
+			for _, off := range t.offsets[:n] {
+				note(int(off), f.anchors[0])
+			}
+		}
+		return
+	}
+	x := &t.expr
+	if least := max(findAtOnce, f.several.MinMatches()); len(x.found) < least {
+		x.found = make([]sets.Match, least)
+	}
+	for at < last {
+		var n int
+		n, at = f.several.Scan(x.found, b, at, last, &x.scratch)
+		for _, m := range x.found[:n] {
+			note(int(m.Off), f.anchors[m.Lit])
+		}
+	}
 }
 
 // An anchor tells for a literal which expression's matches begin first to last bytes
@@ -94,7 +177,6 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 			needleOf[n.expr] = uint32(i)
 		}
 	}
-	var lits []simd.Lit
 	pats, all := set.Patterns(), set.Exprs()
 	for i := range all {
 		e := expr{Expr: &all[i], needle: needleOf[i]}
@@ -108,7 +190,7 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 			u.inZeros = u.inZeros || zerosBegin(e.Expr)
 		}
 		for _, a := range e.Anchors {
-			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask)
+			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask, a.Keys)
 			anchor := newAnchor(i, &a)
 			if anchor.before != nil {
 				anchor.run = u.runs
@@ -116,29 +198,24 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 			}
 			u.anchors = append(u.anchors, anchor)
 			u.reach = max(u.reach, a.Last)
-			lits = append(lits, simd.Lit{Bytes: a.Lit, Mask: a.Mask})
 		}
 		u.exprs = append(u.exprs, e)
 	}
 	var err error
-	switch len(lits) {
-	case 0:
-	case 1:
-		u.find1, err = newKernel(opt.Kernel, lits[0])
-	default:
-		u.find2, err = sets.New(ctx, opt.Kernel, lits)
-	}
+	u.finders, err = newAnchorFinders(ctx, u.exprs, opt.Kernel)
 	return u, err
 }
 
 func (u *exprUnit) levels() []simd.Level {
-	switch {
-	case u.find1 != nil:
-		return []simd.Level{u.find1.Level()}
-	case u.find2 != nil:
-		return u.find2.Levels()
+	if len(u.finders) == 0 {
+		return []simd.Level{simd.Generic}
 	}
-	return []simd.Level{simd.Generic}
+	var all []simd.Level
+	for i := range u.finders {
+		all = append(all, u.finders[i].levels()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 const (
@@ -262,8 +339,8 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	for i := range x.runs {
 		x.runs[i] = run{-1, -1}
 	}
-	note := func(off, lit int) {
-		a := &u.anchors[lit]
+	note := func(off int, anchor int32) {
+		a := &u.anchors[anchor]
 		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1)}
 		if v.first >= v.end {
 			return
@@ -278,26 +355,8 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 		x.starts[a.expr] = append(list, v)
 	}
 	last := min(to+u.reach, len(b))
-	switch {
-	case u.find1 != nil:
-		for at := from; at < last; {
-			var n int
-			n, at = u.find1.Scan(t.offsets, b, at, last)
-			for _, off := range t.offsets[:n] {
-				note(int(off), 0)
-			}
-		}
-	case u.find2 != nil:
-		if x.found == nil {
-			x.found = make([]sets.Match, max(findAtOnce, u.find2.MinMatches()))
-		}
-		for at := from; at < last; {
-			var n int
-			n, at = u.find2.Scan(x.found, b, at, last, &x.scratch)
-			for _, m := range x.found[:n] {
-				note(int(m.Off), int(m.Lit))
-			}
-		}
+	for i := range u.finders {
+		u.finders[i].scan(t, b, from, last, note)
 	}
 }
 

@@ -46,9 +46,10 @@ type Target struct {
 //
 // It is for the engine, and may change.
 type Needle struct {
-	Pattern int    // index in Set.Patterns of the needle's pattern
-	Lit     []byte // the bytes, at least one; or nil
-	Mask    []byte // which bits of Lit count, at least one, as long as Lit; nil where all do
+	Pattern int32  // index in Set.Patterns of the needle's pattern
+	Keys    Keys   // where there are any, all bytes of a hit are those of Lit exclusive-ored with one of them
+	Lit     []byte // the bytes, at least one; two where there are keys; or nil
+	Mask    []byte // which bits of Lit count, at least one, as long as Lit; nil where all do, as with keys
 	Words   *Words // or a number in a set of ranges
 	Align   uint64 // a hit's address is a multiple of this; at least 1
 }
@@ -188,7 +189,7 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 			return nil, err
 		}
 		for j := range needles {
-			needles[j].Pattern = len(s.patterns)
+			needles[j].Pattern = int32(len(s.patterns))
 			if t.Align != 0 {
 				needles[j].Align = t.Align
 			}
@@ -287,7 +288,7 @@ func sameHits(a, b Needle) bool {
 		return false
 	}
 	if a.Words == nil {
-		return bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask)
+		return bytes.Equal(a.Lit, b.Lit) && bytes.Equal(a.Mask, b.Mask) && a.Keys == b.Keys
 	}
 	x, y := a.Words, b.Words
 	return x.Size == y.Size && x.Order == y.Order &&

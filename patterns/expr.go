@@ -38,6 +38,7 @@ type Expr struct {
 // Anchor is bytes that a match holds, and where in the match they can begin.
 type Anchor struct {
 	Lit, Mask []byte // as in a Needle
+	Keys      Keys   // as in a Needle
 	// First and Last are the offsets from the match's first byte at which the anchor can
 	// begin, both included. INVARIANT: 0 ≤ First ≤ Last < MaxLen.
 	First, Last int

@@ -1,8 +1,13 @@
 package patterns
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
 
-// encodedTexts is text in several encodings, or under several keys. Its methods make it a
+	"vscan/engine/addr"
+)
+
+// encodedTexts is text in several encodings. Its methods make it a
 // body that is found as full words only.
 type encodedTexts []encodedText
 
@@ -18,53 +23,76 @@ func (w encodedTexts) add(e literal, charSize int, bigEndian bool) encodedTexts 
 	return append(w, encodedText{literal: e, charSize: charSize, bigEndian: bigEndian})
 }
 
-// xor returns the texts under every key. A set has thousands of texts with hundreds of keys,
-// so it is asked for when a set is compiled, and not when a pattern is read.
-func (w encodedTexts) xor(keys KeyRange) encodedTexts {
-	out := make(encodedTexts, 0, len(w)*keys.count())
-	for _, v := range w {
-		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
-			x := v
-			x.bytes = bytes.Clone(v.bytes)
-			for i := range x.bytes {
-				x.bytes[i] ^= byte(key)
-			}
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
-// needles returns the literals of the text under every key, no two of which are alike: those
-// of one encoding differ in their keys, and those of others in their lengths, but for the two
-// byte orders of UTF-16, of which a letter under one key is the other under two keys.
+// needles returns the text in its encodings, no two of which are alike. What is under keys is a
+// needle with these, whose bytes are the text as it was written; of one byte, it is a number, for
+// it has no neighbour that is under the same key.
 func (b *textBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	if b.keys == nil {
 		return b.literals.needles(p, c)
 	}
-	lengths := map[int]bool{}
+	out := make([]Needle, 0, len(b.texts))
 	for _, w := range b.texts {
-		lengths[len(w.bytes)] = true
-	}
-	all := make(literals, 0, len(b.texts)*b.keys.count())
-	for _, w := range b.texts.xor(*b.keys) {
-		if len(lengths) < len(b.texts) {
-			all = all.add(w.literal)
-		} else {
-			all = append(all, w.literal)
+		n := Needle{Lit: w.bytes, Keys: Keys{*b.keys, true}, Align: 1}
+		if len(w.bytes) == 1 {
+			n = wordNeedle(1, addr.Little, b.keys.values(w.bytes[0]), 1)
+		}
+		if !slices.ContainsFunc(out, func(old Needle) bool { return sameHits(old, n) }) {
+			out = append(out, n)
 		}
 	}
-	return all.needles(p, c)
+	return out, nil
 }
 
 func (w encodedTexts) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
-// exprs returns the text under every key.
+// exprs returns the text in its encodings, under the keys if it has any.
 func (b *fullWordBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 	if b.keys == nil {
 		return b.encodedTexts.exprs(p, c)
 	}
-	return b.texts.xor(*b.keys).exprs(p, c)
+	out := make([]Expr, len(b.texts))
+	for i := range b.texts {
+		w := &keyedText{&b.texts[i], *b.keys}
+		n := len(w.bytes)
+		out[i] = Expr{Matcher: w, Align: 1, MinLen: n, MaxLen: n, Anchors: w.anchors()}
+	}
+	return out, nil
+}
+
+// A keyedText is text in one encoding, under any of some keys.
+type keyedText struct {
+	*encodedText // without the keys
+	keys         KeyRange
+}
+
+// anchors returns the anchors of the text: itself under its keys, or where it is one byte, each
+// byte that it may be.
+func (w *keyedText) anchors() []Anchor {
+	if len(w.bytes) > 1 {
+		return []Anchor{{Lit: w.bytes, Keys: Keys{w.keys, true}}}
+	}
+	out := make([]Anchor, 0, w.keys.count())
+	for key := int(w.keys.Lo); key <= int(w.keys.Hi); key++ {
+		out = append(out, Anchor{Lit: []byte{w.bytes[0] ^ byte(key)}})
+	}
+	return out
+}
+
+// Match implements Matcher: it returns the length of the text, if it stands at a place under one of
+// the keys and is a full word.
+func (w *keyedText) Match(m *Memory, at int) int {
+	n := len(w.bytes)
+	if n > len(m.Bytes)-at {
+		return 0
+	}
+	b := m.Bytes[at : at+n]
+	if key := b[0] ^ w.bytes[0]; !w.keys.Has(key) || !w.begins(b, key) {
+		return 0
+	}
+	if w.inWord(m, at) {
+		return 0
+	}
+	return n
 }
 
 func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
@@ -86,10 +114,15 @@ func (w *encodedText) Match(m *Memory, at int) int {
 	if n > len(m.Bytes)-at || !w.equal(m.Bytes[at:at+n]) {
 		return 0
 	}
-	if w.alnumAt(m, at-w.charSize) || w.alnumAt(m, at+n) {
+	if w.inWord(m, at) {
 		return 0
 	}
 	return n
+}
+
+// inWord reports whether the text, which stands at a place, is no full word there.
+func (w *encodedText) inWord(m *Memory, at int) bool {
+	return w.alnumAt(m, at-w.charSize) || w.alnumAt(m, at+len(w.bytes))
 }
 
 func (w *encodedText) equal(b []byte) bool {

@@ -6,8 +6,8 @@ import (
 )
 
 // This file estimates how much memory a set takes, which Target.Budget is asked for before
-// it is spent. What a pattern takes can be a thousand times what it took to write it down:
-// text under 256 keys in two encodings is 512 needles.
+// it is spent. What a pattern takes can be a thousand times what it took to write it down, as of an
+// expression with counted repetitions.
 
 const (
 	// patternBytes is what a pattern takes in a set, besides its needles and
@@ -22,6 +22,10 @@ const (
 	// nameBytes is what the name of a pattern takes among those that a set is made of, which
 	// is free again when the set is made.
 	nameBytes = 100
+
+	// keyedTextBytes is what the matcher of a text under keys takes, keyAnchorBytes an anchor of it,
+	// and wordBytes a number in few ranges.
+	keyedTextBytes, keyAnchorBytes, wordBytes = 24, 100, 80
 
 	// leastTables is the least that the automaton of an expression may take for its
 	// states: with less, it would go on without tables nearly everywhere.
@@ -45,12 +49,12 @@ func (c *compiler) takePatterns(pats []Pattern) (needles, exprs int, err error) 
 		n := 1
 		switch b := pats[i].body.(type) {
 		case *textBody:
-			n = b.count()
-			sum += b.keyedBytes()
+			n = len(b.texts)
+			sum += b.keyedBytes(false)
 		case *fullWordBody:
 			n = 0
-			exprs += b.count()
-			sum += b.keyedBytes() + (exprBytes+needleBytes)*uint64(b.count())
+			exprs += len(b.texts)
+			sum += b.keyedBytes(true) + (exprBytes+needleBytes)*uint64(len(b.texts))
 		case literals:
 			n = len(b)
 		case *programBody:
@@ -66,22 +70,22 @@ func (c *compiler) takePatterns(pats []Pattern) (needles, exprs int, err error) 
 	return needles, exprs, c.take(sum+needleBytes*uint64(needles), forNeedles)
 }
 
-// count returns how many texts there are, under all keys.
-func (s *textOrigin) count() int {
-	if s.keys == nil {
-		return len(s.texts)
-	}
-	return len(s.texts) * s.keys.count()
-}
-
-// keyedBytes returns how many bytes the texts take under all keys. Without keys, their bytes
-// belong to the pattern.
-func (s *textOrigin) keyedBytes() (n uint64) {
+// keyedBytes returns about how many bytes the needles or expressions of the texts take besides the
+// bytes of the pattern, if these are under keys. A text of one byte is numbers in ranges, or where it is
+// a full word, has an anchor for each key.
+func (s *textOrigin) keyedBytes(fullWord bool) (n uint64) {
 	if s.keys == nil {
 		return 0
 	}
 	for _, w := range s.texts {
-		n += uint64(s.keys.count()) * (uint64(len(w.bytes)+15) &^ 15)
+		switch {
+		case fullWord && len(w.bytes) == 1:
+			n += keyedTextBytes + keyAnchorBytes*uint64(s.keys.count())
+		case fullWord:
+			n += keyedTextBytes + keyAnchorBytes
+		case len(w.bytes) == 1:
+			n += wordBytes
+		}
 	}
 	return n
 }

@@ -26,9 +26,9 @@ func findAll(t testing.TB, s *Set, b []byte) []place {
 	t.Helper()
 	found := map[place]bool{}
 	for _, n := range s.Needles() {
-		for at := 0; at+len(n.Lit) <= len(b); at++ {
-			if holds(n.Lit, n.Mask, b[at:]) {
-				found[place{at, len(n.Lit)}] = true
+		for at := 0; at+n.Len() <= len(b); at++ {
+			if n.Words != nil && n.Words.Contains(n.Words.Order.Uint(b[at:at+n.Len()])) || n.Words == nil && holds(n.Lit, n.Mask, n.Keys, b[at:]) {
+				found[place{at, n.Len()}] = true
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func findAll(t testing.TB, s *Set, b []byte) []place {
 			anchored := len(e.Anchors) == 0
 			for _, a := range e.Anchors {
 				for off := a.First; off <= a.Last && off+len(a.Lit) <= n; off++ {
-					anchored = anchored || holds(a.Lit, a.Mask, b[at+off:])
+					anchored = anchored || holds(a.Lit, a.Mask, a.Keys, b[at+off:])
 				}
 			}
 			if !anchored {
@@ -59,8 +59,20 @@ func findAll(t testing.TB, s *Set, b []byte) []place {
 	return all
 }
 
-func holds(lit, mask, b []byte) bool {
+func holds(lit, mask []byte, keys Keys, b []byte) bool {
 	if len(b) < len(lit) {
+		return false
+	}
+	if keys.Any {
+		for key := int(keys.Lo); key <= int(keys.Hi); key++ {
+			text := bytes.Clone(lit)
+			for i := range text {
+				text[i] ^= byte(key)
+			}
+			if bytes.HasPrefix(b, text) {
+				return true
+			}
+		}
 		return false
 	}
 	for i, c := range lit {
@@ -243,6 +255,9 @@ func TestTextAgainstDefinition(t *testing.T) {
 			o.Caseless = false
 			lo := byte(d.IntN(256))
 			o.Xor = &KeyRange{lo, lo + byte(d.IntN(min(4, 256-int(lo))))}
+			if d.IntN(3) == 0 {
+				o.Xor = &KeyRange{byte(d.IntN(2)), 255}
+			}
 		case 1:
 			o.Caseless, o.FullWord = false, false
 			o.Base64, o.Base64Wide = d.IntN(2) == 0, d.IntN(2) == 0

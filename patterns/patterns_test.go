@@ -38,6 +38,9 @@ func named(t Target, m map[string][]addr.Range) Target {
 // show returns a needle in short: "lit/ALIGN" or "lit&mask/ALIGN", bytes in hexadecimal, or
 // "SIZEle|be lo..hi lo..hi/ALIGN".
 func show(n Needle) string {
+	if n.Keys.Any {
+		return fmt.Sprintf("%x^%02x-%02x/%d", n.Lit, n.Keys.Lo, n.Keys.Hi, n.Align)
+	}
 	if n.Words == nil && n.Mask != nil {
 		return fmt.Sprintf("%x&%x/%d", n.Lit, n.Mask, n.Align)
 	}
@@ -526,7 +529,7 @@ func TestDuplicates(t *testing.T) {
 		}
 		var got []string
 		for _, n := range s.Needles() {
-			got = append(got, strconv.Itoa(n.Pattern)+":"+show(n))
+			got = append(got, strconv.Itoa(int(n.Pattern))+":"+show(n))
 		}
 		if g := strings.Join(got, " "); g != c.want {
 			t.Errorf("%q: %s, want %s", c.in, g, c.want)

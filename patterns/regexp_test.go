@@ -127,7 +127,7 @@ func TestNewTextAndHex(t *testing.T) {
 	}{
 		{"", TextOptions{}, "at least one byte"},
 		{"a", TextOptions{Xor: &KeyRange{2, 1}}, "the first is above the last"},
-		{strings.Repeat("a", 65537), TextOptions{Xor: &KeyRange{0, 255}}, "256 keys and 65537 bytes: at most 16777216 bytes in all"},
+		{strings.Repeat("a", MaxBytes+1), TextOptions{Xor: &KeyRange{0, 255}}, "at most 1048576"},
 		{"a", TextOptions{Base64: true, Alphabet: "abc"}, "base64 has 64 digits"},
 		{"a", TextOptions{Base64: true, Alphabet: digits[:63] + "A"}, "64 different digits"},
 		{"a", TextOptions{Base64: true, Alphabet: digits[:63] + "\n"}, "none of which ends a line"},

@@ -97,7 +97,7 @@ func search(e Expr, b []byte) (all []place) {
 	candidates := make([]bool, len(b))
 	for _, a := range e.Anchors {
 		for at := range b {
-			if !holds(a.Lit, a.Mask, b[at:]) {
+			if !holds(a.Lit, a.Mask, a.Keys, b[at:]) {
 				continue
 			}
 			for off := a.First; off <= min(a.Last, at); off++ {

@@ -65,14 +65,8 @@ type TextOptions struct {
 	Alphabet           string
 }
 
-// maxXored is the most bytes that a text may have under all of its keys together.
-const maxXored = 16 * MaxBytes
-
 // KeyRange is the keys Lo to Hi, both included, with which bytes are exclusive-ored.
 type KeyRange struct{ Lo, Hi byte }
-
-// count returns how many keys there are.
-func (k KeyRange) count() int { return int(k.Hi) - int(k.Lo) + 1 }
 
 // NewText returns the pattern of text given as bytes, at least one. name and written are
 // for those who read hits. The error is an *Error whose Pattern is written.
@@ -178,14 +172,6 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 		}
 	}
 	origin := textOrigin{texts: out, keys: o.Xor}
-	if o.Xor != nil {
-		keys := o.Xor.count()
-		for _, w := range out {
-			if n := len(w.bytes); n > maxXored/keys {
-				return nil, in.fault(in.pos, "%d keys and %d bytes: at most %d bytes in all", keys, n, maxXored)
-			}
-		}
-	}
 	if o.FullWord {
 		return &fullWordBody{out, origin}, nil
 	}

@@ -77,7 +77,11 @@ func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []pattern
 	if err != nil {
 		return err
 	}
-	all, err := engine.Explain(ctx, set, f.Kernel)
+	compiled, err := engine.CompileSet(ctx, set, engine.Options{Kernel: f.Kernel, Budget: about.Budget})
+	if err != nil {
+		return err
+	}
+	all, err := compiled.Explain(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,6 +109,9 @@ func (a *commands) explainIn(ctx context.Context, f *searchFlags, pats []pattern
 		all = all[n:]
 	}
 	e.say("longest match %s; candidates of all: %s", wording.Count(uint64(set.MaxLen()), "byte"), oneIn(e.rate))
+	if n := about.Budget.Taken(); n > 0 && len(set.Patterns()) > 0 {
+		e.say("memory: about %s, %s a pattern", wording.Size(n), wording.Count(n/uint64(len(set.Patterns())), "byte"))
+	}
 	if excepting > 0 {
 		e.say("exceptions: %s, whose matches are no hits where an exception is found in them (--no-exceptions: they are)", wording.Count(excepting, "pattern"))
 	}
@@ -153,11 +160,11 @@ func (e *explainer) pattern(all []engine.Sought) {
 		}
 		switch {
 		case s.Anchor != nil:
-			e.say("  anchor      %s, %s of a match", spelled(s.Anchor.Lit, s.Anchor.Mask), places(s.Anchor.First, s.Anchor.Last))
+			e.say("  anchor      %s, %s of a match", spelled(s.Anchor.Lit, s.Anchor.Mask)+underKeys(s.Anchor.Keys), places(s.Anchor.First, s.Anchor.Last))
 		case s.Needle.Words != nil:
 			e.say("  words       %s%s", words(s.Needle.Words), aligned(s.Needle.Align))
 		default:
-			e.say("  needle      %s%s", spelled(s.Needle.Lit, s.Needle.Mask), aligned(s.Needle.Align))
+			e.say("  needle      %s%s%s", spelled(s.Needle.Lit, s.Needle.Mask), underKeys(s.Needle.Keys), aligned(s.Needle.Align))
 		}
 		e.say("  kernel      %v, %v%s", s.Shape, s.Level, prefixed(", first ", s.FirstLook))
 		if !s.Exact {
@@ -246,6 +253,17 @@ func spelled(lit, mask []byte) string {
 		fmt.Fprintf(&b, " mask %x", mask[:min(len(mask), mostSpelled)])
 	}
 	return b.String()
+}
+
+// underKeys returns the part of a line that tells keys; "" where there are none.
+func underKeys(keys patterns.Keys) string {
+	switch {
+	case !keys.Any:
+		return ""
+	case keys.Lo == keys.Hi:
+		return fmt.Sprintf(", under the key %02x", keys.Lo)
+	}
+	return fmt.Sprintf(", under keys %02x to %02x", keys.Lo, keys.Hi)
 }
 
 // mostRanges is the most ranges of a number that are listed.

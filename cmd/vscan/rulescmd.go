@@ -251,9 +251,9 @@ func whySlow(all []engine.Sought) string {
 		return ""
 	}
 	if worst.Anchor != nil {
-		return fmt.Sprintf("its anchor %s is in memory %s", spelled(worst.Anchor.Lit, worst.Anchor.Mask), oneIn(rate))
+		return fmt.Sprintf("its anchor %s is in memory %s", spelled(worst.Anchor.Lit, worst.Anchor.Mask)+underKeys(worst.Anchor.Keys), oneIn(rate))
 	}
-	return fmt.Sprintf("%s is in memory %s", spelled(worst.Needle.Lit, worst.Needle.Mask), oneIn(rate))
+	return fmt.Sprintf("%s is in memory %s", spelled(worst.Needle.Lit, worst.Needle.Mask)+underKeys(worst.Needle.Keys), oneIn(rate))
 }
 
 // checksAsJSON writes checks as jsonl.

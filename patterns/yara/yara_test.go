@@ -49,7 +49,7 @@ func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 	var hits []hit
 	for _, n := range set.Needles() {
 		for at := 0; at < len(data); at++ {
-			if n.Mask == nil {
+			if n.Mask == nil && n.Words == nil && !n.Keys.Any {
 				next := bytes.Index(data[at:], n.Lit)
 				if next < 0 {
 					break
@@ -57,7 +57,7 @@ func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 				at += next
 			}
 			if matches(n, data[at:]) {
-				hits = append(hits, hit{n.Pattern, at, n.Len()})
+				hits = append(hits, hit{int(n.Pattern), at, n.Len()})
 			}
 		}
 	}
@@ -83,7 +83,22 @@ func find(t testing.TB, r *Rules, e *Evaluator, data []byte) {
 }
 
 func matches(n patterns.Needle, b []byte) bool {
-	if len(b) < len(n.Lit) {
+	if len(b) < n.Len() {
+		return false
+	}
+	if n.Words != nil {
+		return n.Words.Contains(n.Words.Order.Uint(b[:n.Len()]))
+	}
+	if n.Keys.Any {
+		for key := int(n.Keys.Lo); key <= int(n.Keys.Hi); key++ {
+			under := bytes.Clone(n.Lit)
+			for i := range under {
+				under[i] ^= byte(key)
+			}
+			if bytes.HasPrefix(b, under) {
+				return true
+			}
+		}
 		return false
 	}
 	for i, c := range n.Lit {

@@ -25,6 +25,8 @@ type literalSet struct {
 
 	most int // the most indexes that can match at one offset
 
+	differences bool // they are differences of neighbouring bytes, see NewKeyed
+
 	check *interrupt.Checker // while New runs, else nil
 }
 

@@ -24,12 +24,23 @@ type Method struct {
 	Rate float64
 }
 
-// Methods returns how the literals of a set that New made are looked for. Every
+// Methods returns how the literals of a set that New or NewKeyed made are looked for. Every
 // literal is in exactly one method. The error is the cause of the end of ctx.
 func Methods(ctx context.Context, k Kernel) (_ []Method, err error) {
 	defer interrupt.Recover(&err)
 	check := interrupt.NewChecker(ctx)
 	switch k := k.(type) {
+	case *keyedKernel:
+		return k.methods(ctx)
+	case keyedRef:
+		w := Method{Shape: simd.LiteralSet, Level: simd.Reference, FirstLook: "every literal at every position"}
+		for i, lit := range k.lits {
+			check.Step(256)
+			w.Lits = append(w.Lits, uint32(i))
+			w.Rate += lit.Rate()
+		}
+		w.Rate = math.Min(w.Rate, 1)
+		return []Method{w}, nil
 	case setRef:
 		all := make([]uint32, len(k.lits))
 		for u := range all {
@@ -73,6 +84,8 @@ func (k *setKernel) methodsOf(check *interrupt.Checker, p setPart) []Method {
 		w := k.method(check, simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
 		w.Rate = p.rate()
 		return []Method{w}
+	case *runPart:
+		return []Method{k.method(check, simd.LiteralSet, p.level(), "runs of zeros", p.lits)}
 	case *shortPart:
 		return []Method{k.method(check, simd.LiteralSet, p.level(), "2 bytes at every position, by a bitmap", p.lits)}
 	}

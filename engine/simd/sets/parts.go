@@ -98,10 +98,15 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: simd.MaxLiteral}
 	kinds := map[litKind][]gramLiteral{}
 	most := min(maxValues, maxWild/(4*max(len(set.lits)-set.plain, 1)))
+	var runs []uint32                                                       // literals of differences that are zeros and nothing else
 	last, some := litKind{stride: 4}, make([]gramLiteral, 0, len(set.lits)) // most often, nearly all
 	for u := range set.lits {
 		set.check.Step(1)
 		k.shortest = min(k.shortest, int(set.lits[u].size))
+		if set.differences && isZeros(set.bytes(uint32(u))) {
+			runs = append(runs, uint32(u))
+			continue
+		}
 		c, l := set.kindOf(uint32(u), most)
 		if c != last {
 			kinds[last] = some
@@ -110,6 +115,9 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 		some = append(some, l)
 	}
 	kinds[last] = some
+	if err := k.addRuns(level, runs); err != nil {
+		return nil, err
+	}
 	// Teddy looks for all of them at once; or for those that are too short for few
 	// passes, or have too few bytes of which all bits count. Grams look for the
 	// others.
@@ -123,8 +131,15 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 		switch i {
 		case 1:
 			set.apartFromZeros(kinds)
+			if set.differences {
+				set.partDifferences(kinds)
+			}
 		case 2:
-			if err := k.addPairs(level, all[2:], kinds); err != nil {
+			of := all[2:]
+			if set.differences {
+				of = all[6:] // the others have grams, which tell more than excerpts of 4 bytes
+			}
+			if err := k.addPairs(level, of, kinds); err != nil {
 				return nil, err
 			}
 		}
@@ -298,6 +313,12 @@ func (k *setKernel) addParts(level simd.Level, c litKind, lits []gramLiteral) er
 	}
 	if c.wild {
 		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
+	}
+	if tiny := k.tinyDifferences(c, lits); 0 < len(tiny) && len(tiny) < len(lits) {
+		if err := add(newGramPart(level, k.literalSet, tiny, c.stride, gramSize(tiny, c.stride), c.fold, false)); err != nil {
+			return err
+		}
+		lits = slices.DeleteFunc(lits, isTiny)
 	}
 	// Long grams tell more, but short literals have none. Where there are many
 	// literals, the short and the long ones are looked for apart.

@@ -8,6 +8,7 @@
 //	gramPart     any number of 4 bytes and more: grams of memory at every 4th, 2nd or each position
 //	pairPart     hundreds that are short or masked: pairs of bytes and what follows
 //	shortPart    many of 1 to 3 bytes: a bitmap of pairs
+//	runPart      runs of zeros, in sets of differences
 //	automaton    where memory is full of the literals: every byte is followed
 //
 // Their hits are sorted, one stretch of memory at a time. [Methods] tells which literals are looked
@@ -80,6 +81,8 @@ type Scratch struct {
 	dense   *automaton // of the set of whose literals memory is full here, else nil
 	retry   int        // in how many bytes filters are tried again
 	noted   []uint64   // for follow
+
+	keyed *keyedScratch // for literals under keys
 }
 
 const (
@@ -112,7 +115,13 @@ const (
 // up to 32 MiB more, and twice that for a moment.
 //
 // Where ctx ends before the kernel is made, the error is its cause.
-func New(ctx context.Context, level simd.Level, lits []simd.Lit) (k Kernel, err error) {
+func New(ctx context.Context, level simd.Level, lits []simd.Lit) (Kernel, error) {
+	return newKernel(ctx, level, lits, false)
+}
+
+// newKernel does what New does. differences tells that the literals are differences of neighbouring
+// bytes, as are the bytes in which they are looked for.
+func newKernel(ctx context.Context, level simd.Level, lits []simd.Lit, differences bool) (k Kernel, err error) {
 	defer interrupt.Recover(&err)
 	check := interrupt.NewChecker(ctx)
 	if err := level.Check(); err != nil {
@@ -135,7 +144,7 @@ func New(ctx context.Context, level simd.Level, lits []simd.Lit) (k Kernel, err 
 		}
 	}
 	set := newLiteralSet(lits, check)
-	set.check = check
+	set.check, set.differences = check, differences
 	defer func() { set.check = nil }() // tables that are made anew while scanning do not end
 	if level == simd.Reference {
 		return newSetRef(set), nil
@@ -146,15 +155,21 @@ func New(ctx context.Context, level simd.Level, lits []simd.Lit) (k Kernel, err 
 // clipSet checks the arguments of a Scan for a set, and panics as Scan has to. It returns the end
 // of the starts to look at, exclusive, for literals of at least size bytes.
 func clipSet(set *literalSet, dst []Match, b []byte, from, to, size int) int {
+	checkScan(max(simd.MinDst, set.most), dst, b, from)
+	return min(to, len(b)-size+1)
+}
+
+// checkScan checks the arguments of a Scan that needs room for least matches, and panics as Scan
+// has to.
+func checkScan(least int, dst []Match, b []byte, from int) {
 	switch {
-	case len(dst) < max(simd.MinDst, set.most):
-		panic(fmt.Sprintf("sets: room for %d matches, want at least %d", len(dst), max(simd.MinDst, set.most)))
+	case len(dst) < least:
+		panic(fmt.Sprintf("sets: room for %d matches, want at least %d", len(dst), least))
 	case len(b) > simd.MaxBlock:
 		panic(fmt.Sprintf("sets: a block of %d bytes, want at most %d", len(b), simd.MaxBlock))
 	case from < 0:
 		panic(fmt.Sprintf("sets: scan from %d", from))
 	}
-	return min(to, len(b)-size+1)
 }
 
 // A setPart looks for some of the literals of a set.

@@ -26,7 +26,8 @@ type overlay struct {
 	extents []extent // ascending, disjoint
 	blocks  int      // that the file has
 	ended   bool     // the file has the block that ends it
-	why     string   // why it has not
+	lost    bool     // blocks of it are lost
+	why     string   // why, or why it has not the one that ends it
 	notes   []string
 }
 
@@ -147,6 +148,9 @@ func (x *overlay) OnDisk() (uint64, bool) {
 	return x.file.Size, true
 }
 
+// whole reports whether the file has all blocks of the dump, so that what lies between them is zeros.
+func (x *overlay) whole() bool { return x.ended && !x.lost }
+
 // find returns the index of the extent that holds off, or of the next one.
 func (x *overlay) find(off uint64) int {
 	return sort.Search(len(x.extents), func(i int) bool { return x.extents[i].end() > off })
@@ -173,7 +177,7 @@ func (x *overlay) extentAt(off uint64) (end uint64, hole bool) {
 // gone reports whether any of n bytes from an offset on are lost: they lie in a gap, and the
 // file does not say that it has all blocks.
 func (x *overlay) gone(off, n uint64) bool {
-	if x.ended {
+	if x.whole() {
 		return false
 	}
 	for n > 0 {
@@ -202,7 +206,7 @@ func (x *overlay) pieces(p []byte, off uint64, strict bool, f func(p []byte, at 
 		e := x.extents[i]
 		rest := p[done:]
 		if at < e.off {
-			if strict && !x.ended {
+			if strict && !x.whole() {
 				return done, errGap
 			}
 			n := min(uint64(len(rest)), e.off-at)
@@ -259,7 +263,7 @@ func (x *overlay) View(buf []byte, off uint64, n int) ([]byte, error) {
 
 // NextHole is that of engine.HoleSource.
 func (x *overlay) NextHole(off, end, least uint64) (first, behind uint64) {
-	if end = min(end, x.Size()); off >= end || !x.ended {
+	if end = min(end, x.Size()); off >= end || !x.whole() {
 		return end, end
 	}
 	for i := x.find(off); i < len(x.extents) && off < end; i++ {

@@ -168,3 +168,33 @@ func TestSearchIsBounded(t *testing.T) {
 		t.Errorf("%d reads", f.Reads)
 	}
 }
+
+// Where a part of a bitmap is lost, what comes behind it is not known: its descriptors are counted by the bits.
+func TestLostBitmap(t *testing.T) {
+	k := imagetest.Kdump{Version: 6, Machine: "x86_64", Block: 1024, How: "none", Pages: map[uint64]string{}}
+	for p := range uint64(64) {
+		k.Pages[p] = strings.Repeat(fmt.Sprintf("page %d ", p), 200)[:1024]
+	}
+	b := k.Build()
+	bits := strings.Index(string(b), strings.Repeat("\xff", 8))
+	for _, second := range []int{0, 1024} {
+		at := bits + second
+		if b[at] != 0xff {
+			t.Fatal("no second bitmap")
+		}
+		blocks := []imagetest.FlatBlock{{Off: 0, Data: string(b[:at+2])}, {Off: uint64(at + 2), Data: string(b[at+2 : at+4])}}
+		for off := at + 4; off < len(b); off += 500 {
+			blocks = append(blocks, imagetest.FlatBlock{Off: uint64(off), Data: string(b[off:min(off+500, len(b))])})
+		}
+		file := imagetest.Flatten(blocks)
+		copy(file[4096+16+at+2:], "\x80")
+		img := opened(t, file)
+		if got, want := imagetest.Show(img.Mappings), "0x0..0x3fff present"; !strings.HasPrefix(got, want) || len(img.Mappings) != 1 {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if img.Missing == 0 {
+			t.Error("nothing is missing")
+		}
+		imagetest.CheckNotes(t, img, "the header of block 1", "bytes of the bitmaps are lost: which memory there is from address 0x4000 on is not known")
+	}
+}

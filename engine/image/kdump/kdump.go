@@ -41,6 +41,11 @@ func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n
 	if err != nil {
 		return nil, err
 	}
+	if gone != nil {
+		if err := h.limit(in, gone); err != nil {
+			return nil, err
+		}
+	}
 	img := &image.Draft{Image: image.Image{Path: in.Path(), Format: "kdump", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}, Order: h.order, OrderKnown: true, WordSize: 8}}
 	if !h.wide {
 		img.WordSize = 4
@@ -53,6 +58,37 @@ func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n
 	}
 	d.ownParts()
 	return img, nil
+}
+
+// What is needed of the headers, in bytes.
+const (
+	neededHeader = 448 // up to the version and the numbers behind it
+	neededSub    = 32  // up to which part of a split dump it is
+)
+
+// limit sets legible by what of the bitmaps is lost. Where a bit is, so is the descriptor of each page behind it,
+// for these are counted. Lost headers are an error.
+func (h *header) limit(in input.Reader, gone func(at, n uint64) bool) error {
+	if gone(0, neededHeader) || h.version >= 2 && gone(h.block, neededSub) {
+		return fmt.Errorf("%s: a kdump whose headers are lost: the file is cut or damaged", in.Path())
+	}
+	size := min(h.bitmapSize(), (h.pages+7)/8)
+	starts := []uint64{h.bitmapAt()}
+	if h.partial() {
+		starts = append(starts, input.AddSat(h.bitmapAt(), h.bitmapSize()))
+	}
+	for _, start := range starts {
+		end := min(input.AddSat(start, size), in.Size)
+		for off := start; off < end; {
+			next, hole := in.Extent(off)
+			if hole && gone(off, 1) {
+				h.legible = min(h.legible, (off-start)*8)
+				break
+			}
+			off = next
+		}
+	}
+	return nil
 }
 
 // dump is a dump while it is read.
@@ -102,6 +138,10 @@ func (d *dump) open() error {
 	}
 	if end := input.AddSat(d.bitmapAt(), input.MulSat(d.bitmap, d.block)); end > d.in.Size {
 		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
+		d.img.Lose(1)
+	}
+	if d.legible < d.pages {
+		d.img.Note("bytes of the bitmaps are lost: which memory there is from address %#x on is not known", input.MulSat(d.legible, d.block))
 		d.img.Lose(1)
 	}
 	l.noteNowhere()

@@ -55,7 +55,7 @@ func pageRuns(ctx context.Context, in input.Reader, h *header, f func(state page
 // maxPages returns how many pages there can be.
 func (h *header) maxPages() uint64 {
 	most := uint64(1) << (64 - bits.TrailingZeros64(h.block))
-	return min(h.pages, most)
+	return min(h.pages, h.legible, most)
 }
 
 // runs goes through the bitmaps.

@@ -141,12 +141,7 @@ func (x *overlay) Size() uint64 {
 }
 
 // OnDisk returns how many bytes the file takes on disk, and whether that is known.
-func (x *overlay) OnDisk() (uint64, bool) {
-	if f, ok := x.file.Source.(interface{ OnDisk() (uint64, bool) }); ok {
-		return f.OnDisk()
-	}
-	return x.file.Size, true
-}
+func (x *overlay) OnDisk() (uint64, bool) { return x.file.OnDisk() }
 
 // whole reports whether the file has all blocks of the dump, so that what lies between them is zeros.
 func (x *overlay) whole() bool { return x.ended && !x.lost }

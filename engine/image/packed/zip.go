@@ -114,6 +114,11 @@ func (p *part) Size() uint64 {
 	return min(p.size, max(p.Source.Size(), p.at)-p.at)
 }
 
+// OnDisk returns how many bytes the file takes on disk, and whether that is known.
+func (p *part) OnDisk() (uint64, bool) {
+	return input.Reader{Source: p.Source}.OnDisk()
+}
+
 func (p *part) View(buf []byte, off uint64, n int) ([]byte, error) {
 	if off >= p.size {
 		return nil, fmt.Errorf("%s: it ends before offset %#x: %w", p.Name(), off, io.ErrUnexpectedEOF)

@@ -21,7 +21,6 @@ import (
 	"fmt"
 
 	"vscan/engine/addr"
-	"vscan/engine/budget"
 	"vscan/engine/image"
 	"vscan/engine/image/core"
 	"vscan/engine/image/elf"
@@ -94,20 +93,20 @@ const (
 // indexer reads the headers of all blocks.
 type indexer struct {
 	*input.Patient
-	ctx    context.Context
-	x      *overlay
-	budget *budget.Budget
-	watch  *interrupt.Watch
-	all    []extent
-	room   int       // for how many of them the budget was asked
-	ends   []openEnd // of one search for a header, kept for the next
-	tries  int       // how often the next header may still be sought in what may be one (sync.go)
+	ctx   context.Context
+	x     *overlay
+	o     image.Options
+	watch *interrupt.Watch
+	all   []extent
+	room  int       // for how many of them the budget was asked
+	ends  []openEnd // of one search for a header, kept for the next
+	tries int       // how often the next header may still be sought in what may be one (sync.go)
 }
 
 // readIndex reads the headers of all blocks. A file that ends without the last one is read
 // up to there. Where the header of a block is damaged or cannot be read, the next one is looked for.
 func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay, error) {
-	r := &indexer{Patient: input.NewPatient(ctx, in), ctx: ctx, x: &overlay{file: in}, budget: o.Budget, watch: interrupt.New(ctx), tries: maxTries}
+	r := &indexer{Patient: input.NewPatient(ctx, in), ctx: ctx, x: &overlay{file: in}, o: o, watch: interrupt.New(ctx), tries: maxTries}
 	for at := uint64(headerSize); at != 0; {
 		if err := r.watch.Step(16); err != nil {
 			return nil, err
@@ -144,7 +143,7 @@ func (r *indexer) step(at uint64) (next uint64, err error) {
 	}
 	if len(r.all) >= r.room {
 		r.room += blocksAtOnce
-		if err := r.budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
+		if err := r.o.Budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
 			return 0, fmt.Errorf("%s: block %d at file offset %#x: %w", r.Path(), x.blocks, at, err)
 		}
 	}

@@ -2,6 +2,7 @@ package kdump
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -95,12 +96,19 @@ type descriptor struct {
 }
 
 func (p *part) descriptor(b []byte) descriptor {
+	if p.order == addr.Little { // there are millions
+		b = b[:descriptorSize]
+		return descriptor{binary.LittleEndian.Uint64(b), uint64(binary.LittleEndian.Uint32(b[8:])), uint64(binary.LittleEndian.Uint32(b[12:]))}
+	}
 	f := input.NewFields(b, p.order)
 	return descriptor{f.U64(0), f.U32(8), f.U32(12)}
 }
 
 // kind returns how the page is packed, as blocks have it.
 func (d descriptor) kind() uint8 {
+	if d.flags == 0 {
+		return blocks.Stored
+	}
 	for _, flag := range []uint8{flagZlib, flagLZO, flagSnappy, flagZstd} {
 		if d.flags&uint64(flag) != 0 {
 			return flag
@@ -201,7 +209,7 @@ func (p *part) readDescriptors(ctx context.Context, o image.Options, img *image.
 		return fmt.Errorf("%s: %d pages: %w", p.in.Path(), p.count, err)
 	}
 	table := input.Records{At: p.descriptorsAt(), Stride: descriptorSize, Size: descriptorSize}
-	shared := sharing{part: p, buf: make([]byte, p.block), packed: make([]byte, 2*p.block)}
+	shared := sharing{part: p, front: input.AddSat(p.descriptorsAt(), input.MulSat(p.count, descriptorSize)), buf: make([]byte, p.block), packed: make([]byte, 2*p.block)}
 	var first struct { // of what is wrong
 		i   uint64
 		err error
@@ -274,6 +282,7 @@ func (p *part) held(i, n uint64) (alike uint64, held bool) {
 // all others.
 type sharing struct {
 	*part
+	front       uint64 // where the first block of a page may be
 	top         uint64 // the highest file offset of a page so far
 	zero        []descriptor
 	other       []descriptor // that are shared, or in front, and no zeros
@@ -286,9 +295,8 @@ const maxShared = 64
 // isZero reports whether a page is known to consist of zeros.
 func (s *sharing) isZero(d descriptor) bool {
 	again := d.at <= s.top && s.top > 0
-	front := d.at == input.AddSat(s.descriptorsAt(), input.MulSat(s.count, descriptorSize))
 	s.top = max(s.top, d.at)
-	if !again && !front {
+	if !again && d.at != s.front {
 		return false
 	}
 	if slices.Contains(s.zero, d) {

@@ -75,6 +75,7 @@ type Options struct {
 	ProtNone, Resident, Sequential bool
 
 	UnpackLimit uint64
+	Known       bool
 	Unpacking   func(read, size uint64)
 
 	// Budget is asked for the memory of mappings and of their index before it is spent,

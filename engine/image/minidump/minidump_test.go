@@ -399,10 +399,10 @@ func TestRefused(t *testing.T) {
 		file string
 		o    image.Options
 	}{
-		"holds no memory":                    {empty, image.Options{}},
-		"cut at the end of the file after 9": {empty[:9], image.Options{}},
-		"no physical addresses":              {empty, image.Options{Space: image.Physical}},
-		"131073 entries in MemoryList at file offset":       {many.String(), image.Options{}},
+		"holds no memory":                             {empty, image.Options{}},
+		"cut at the end of the file after 9":          {empty[:9], image.Options{}},
+		"no physical addresses":                       {empty, image.Options{Space: image.Physical}},
+		"131073 entries in MemoryList at file offset": {many.String(), image.Options{}},
 	} {
 		_, err := open(t.Context(), imagetest.Reader([]byte(c.file)), c.o)
 		imagetest.CheckError(t, err, want)

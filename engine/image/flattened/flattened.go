@@ -56,7 +56,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	var img *image.Draft
 	switch {
 	case kdump.Format.Match(head):
-		img, err = kdump.Open(ctx, inner, o, x.gone)
+		img, err = kdump.Open(ctx, inner, o, &kdump.Losses{Lost: x.gone, Torn: x.torn})
 	case elf.IsCore(head):
 		img, err = core.Open(ctx, inner, o)
 	case !x.whole():
@@ -118,6 +118,7 @@ func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay,
 	}
 	var err error
 	r.x.extents, err = disjoint(ctx, r.all)
+	r.x.findGaps()
 	return r.x, err
 }
 

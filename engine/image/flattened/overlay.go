@@ -24,6 +24,7 @@ import (
 type overlay struct {
 	file    input.Reader
 	extents []extent // ascending, disjoint
+	gaps    []extent // between them
 	blocks  int      // that the file has
 	ended   bool     // the file has the block that ends it
 	lost    bool     // blocks of it are lost
@@ -184,6 +185,23 @@ func (x *overlay) gone(off, n uint64) bool {
 		off = end
 	}
 	return false
+}
+
+// findGaps notes where the extents leave gaps.
+func (x *overlay) findGaps() {
+	end := uint64(0)
+	for _, e := range x.extents {
+		if e.off > end {
+			x.gaps = append(x.gaps, extent{off: end, size: e.off - end})
+		}
+		end = e.end()
+	}
+}
+
+// torn reports whether any of n bytes from an offset on lie in a gap.
+func (x *overlay) torn(off, n uint64) bool {
+	i := sort.Search(len(x.gaps), func(i int) bool { return x.gaps[i].end() > off })
+	return i < len(x.gaps) && x.gaps[i].off < input.AddSat(off, n)
 }
 
 // errGap is why bytes of a dump are lost.

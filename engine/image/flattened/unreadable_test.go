@@ -198,3 +198,15 @@ func TestLostBitmap(t *testing.T) {
 		imagetest.CheckNotes(t, img, "the header of block 1", "bytes of the bitmaps are lost: which memory there is from address 0x4000 on is not known")
 	}
 }
+
+// Of a page that lies in part where no block is, nothing is read as zeros, also where the file has its end.
+func TestGapInPage(t *testing.T) {
+	b := dump("none")
+	half := len(b) - 1024 - 500 // in the last page but one
+	file := imagetest.Flatten([]imagetest.FlatBlock{{Off: 0, Data: string(b[:half])}, {Off: uint64(half + 10), Data: string(b[half+10:])}})
+	img := opened(t, file)
+	if img.Missing != 1024 || strings.Contains(memory(t, img), `\x00`) {
+		t.Errorf("%d missing\n%s", img.Missing, memory(t, img))
+	}
+	imagetest.CheckNotes(t, img, "1 page cannot be read")
+}

@@ -31,12 +31,12 @@ type part struct {
 	count  uint64 // pages that it holds by the bitmap
 	source *blocks.Source
 
-	read    uint64  // descriptors that the file has; those behind are lost
-	zero    pageSet // pages that are known to be zeros, by the number of their descriptor
-	lost    pageSet // pages whose descriptors lead nowhere
-	kinds   uint8   // flags of the pages, all together
-	gone    func(at, n uint64) bool
-	next    uint64 // the descriptor of the next page that is laid
+	read    uint64                  // descriptors that the file has; those behind are lost
+	zero    pageSet                 // pages that are known to be zeros, by the number of their descriptor
+	lost    pageSet                 // pages whose descriptors lead nowhere
+	kinds   uint8                   // flags of the pages, all together
+	torn    func(at, n uint64) bool // whether bytes that a page should have are not there; nil: none is known to be
+	next    uint64                  // the descriptor of the next page that is laid
 	buffers sync.Pool
 }
 
@@ -128,13 +128,18 @@ func (p *part) wrong(d descriptor) error {
 		return fmt.Errorf("the descriptor of the page says that it is not packed and has %d bytes, not %d", d.size, p.block)
 	case d.size > 2*p.block:
 		return fmt.Errorf("the descriptor of the page says that it is packed to %d bytes, from %d", d.size, p.block)
-	case d.at > p.in.Size || d.size > p.in.Size-d.at || p.gone != nil && p.gone(d.at, d.size):
+	case d.at > p.in.Size || d.size > p.in.Size-d.at:
 		return errCut
+	case p.torn != nil && p.torn(d.at, d.size):
+		return errTorn
 	}
 	return nil
 }
 
-var errCut = errors.New("the page lies behind the end of the file")
+var (
+	errCut  = errors.New("the page lies behind the end of the file")
+	errTorn = errors.New("bytes of the page are in no block of the flattened dump")
+)
 
 // blockAt returns the block of a page.
 func (p *part) blockAt(i uint64, d descriptor) blocks.Block {

@@ -168,6 +168,8 @@ func withoutPath(err error) error {
 func notSearched(path string, t *layered.Image, err error, raw bool) *skipped {
 	var unread *image.UnsupportedError
 	switch {
+	case errors.Is(err, image.ErrUnknown):
+		return &skipUnknown
 	case err == nil && t.Format == string(image.FormatRaw) && !raw && !strings.EqualFold(filepath.Ext(path), ".vmem"):
 		return &skipUnknown
 	case err == nil || !errors.As(err, &unread):

@@ -42,22 +42,27 @@ there, from where the module was loaded; .bss behind a module belongs to it.
 
 The build-id of a program or library is told where it is known, from what a core
 saved of it or from the file that was laid: in text behind the first line of the
-file, in jsonl (build_id) and csv with every one.`,
+file, in jsonl (build_id) and csv with every one.
+
+The parts of a split kdump are one image, if they are all named, too.`,
 		Example: `  vscan map core.1234
   vscan map -o jsonl core.1234
   vscan map --layers core.1234 --under ./prog
   vscan map core.1234 --sysroot ./files`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) == 0 {
 				return cli.UsageError(cmd, "want one image: vscan map IMAGE")
 			}
 			f.Budget = a.Budget()
-			t, err := f.Open(cmd.Context(), args[0])
+			t, n, err := openParted(cmd.Context(), &f, args, 0)
 			if err != nil {
 				return err
 			}
 			defer t.Close()
+			if n < len(args) {
+				return cli.UsageError(cmd, "want one image: vscan map IMAGE; %s is no part of %s", args[n], args[0])
+			}
 			a.NoteOddities(t)
 			rep := report.NewReporter(a.Out, format, report.Style{Color: a.Out.WantsColor(color), Aligned: a.Out.ToTerminal, LayerNumbers: layers})
 			rep.Begin(t)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"vscan/cmd/vscan/internal/cli"
 )
 
@@ -48,6 +50,15 @@ func TestWorkOutOfProportion(t *testing.T) {
 	if err := os.Truncate(sparse, 2<<30); err != nil {
 		t.Fatal(err)
 	}
+	// 1.1 GiB in frames that are unpacked one by one.
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := filepath.Join(dir, "packed.zst")
+	if err := os.WriteFile(packed, bytes.Repeat(w.EncodeAll(data, nil), 1100), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	layers := []string{"find", "-m", "1", "needle", under + "@0"}
 	for i := range 1100 {
 		layers = append(layers, "--under", fmt.Sprintf("%s@%#x", under, 1<<40+i<<20))
@@ -58,7 +69,8 @@ func TestWorkOutOfProportion(t *testing.T) {
 	}{
 		{[]string{"find", "-m", "1", "needle", core}, " 2.0 GiB will be searched, of files that take 1.1 MiB on disk: the same bytes show at many addresses; --max-bytes SIZE bounds it"},
 		{[]string{"find", "-m", "1", "--image-format", "raw", "needle", sparse}, ""}, // nothing matches zeros: the hole is passed over
-		{[]string{"find", "-m", "1", "--image-format", "raw", "-e", "needle", "-e", "u64le:0", sparse}, " 2.0 GiB will be searched, of files that take 4.0 KiB on disk: they have holes, which read as zeros, or their file system compresses them"},
+		{[]string{"find", "-m", "1", "--image-format", "raw", "-e", "needle", "-e", "u64le:0", sparse}, " 2.0 GiB will be searched, of files that take 4.0 KiB on disk: they have holes, which read as zeros, or they or what they hold are compressed"},
+		{[]string{"find", "-m", "1", "needle", packed}, "they or what they hold are compressed"},
 		{[]string{"graph", "build", core, "-o", filepath.Join(dir, "graph"), "--max-bytes", "1M"}, ""},
 		{[]string{"find", "-m", "1", "--range", "0..0xfffff", "needle", core}, ""},
 		{[]string{"find", "-c", "--max-bytes", "1M", "needle", core}, ""},

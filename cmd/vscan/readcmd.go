@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,9 @@ added; the pointer there, and so on. The steps are told on standard error, and w
 they lead to is printed.
 
 --follow N follows N pointers then: the one at ADDR, the one at what that
-points to, and so on.`,
+points to, and so on.
+
+The parts of a split kdump are one image, if they are all named, too.`,
 		Example: `  vscan read core.1234 0x7ffd1000
   vscan read core.1234 0x7ffd1000 64 --as u64
   vscan read core.1234 0x7ffd1000 --as cstring --follow 2
@@ -104,17 +107,8 @@ points to, and so on.`,
   vscan read core.1234 0x400000 4096 --as raw > page.bin`,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 && len(args) != 3 {
-				return cli.UsageError(cmd, "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]")
-			}
-			var err error
-			if r.from, err = where.ParseChain(args[1]); err != nil {
-				return cli.UsageError(cmd, "%v", err)
-			}
-			if len(args) == 3 {
-				if r.length, err = addr.ParseSize(args[2]); err != nil || r.length == 0 {
-					return cli.UsageError(cmd, "length %q: want a number of bytes, 1 or more", args[2])
-				}
+			if len(args) < 2 {
+				return cli.UsageError(cmd, wantRead)
 			}
 			for _, f := range all {
 				if f.name == as {
@@ -124,7 +118,7 @@ points to, and so on.`,
 			if r.form.name == "raw" && a.Out.ToTerminal {
 				return cli.UsageError(cmd, "--as raw is not for a terminal, which would obey some of the bytes: send it to a file or a program, or take --as hexdump")
 			}
-			return a.read(cmd.Context(), args[0], r)
+			return a.read(cmd, args, r)
 		},
 	}
 	cmd.Flags().SortFlags = false
@@ -140,14 +134,41 @@ const (
 	longestString = 1 << 20 // most bytes of a string
 )
 
+const wantRead = "want an image, an address and perhaps a length: vscan read IMAGE ADDR [LEN]"
+
+// place takes the arguments behind those of the image apart.
+func (r *readRequest) place(cmd *cobra.Command, args []string) (err error) {
+	if len(args) != 1 && len(args) != 2 {
+		return cli.UsageError(cmd, wantRead)
+	}
+	if r.from, err = where.ParseChain(args[0]); err != nil {
+		return cli.UsageError(cmd, "%v", err)
+	}
+	if len(args) == 2 {
+		if r.length, err = addr.ParseSize(args[1]); err != nil || r.length == 0 {
+			return cli.UsageError(cmd, "length %q: want a number of bytes, 1 or more", args[1])
+		}
+	}
+	return nil
+}
+
 // read opens the image and prints what was asked for.
-func (a *commands) read(ctx context.Context, arg string, r readRequest) error {
+func (a *commands) read(cmd *cobra.Command, args []string, r readRequest) error {
+	ctx := cmd.Context()
+	if _, err := os.Stat(args[1]); err != nil { // it is no part of the image: what is wrong is told at once
+		if err := r.place(cmd, args[1:]); err != nil {
+			return err
+		}
+	}
 	r.image.Budget = a.Budget()
-	t, err := r.image.Open(ctx, arg)
+	t, n, err := openParted(ctx, &r.image, args, 1)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
+	if err := r.place(cmd, args[n:]); err != nil {
+		return err
+	}
 	a.NoteOddities(t)
 	a.NoteMissing(t)
 	err = a.readFrom(ctx, t, r)

@@ -307,6 +307,7 @@ func (s *searching) searchImage(ctx context.Context, n int, from imageArg) error
 	f.image.Sequential = true
 	f.image.Budget = f.Budget
 	f.image.Unpacking = s.unpacking(n, arg)
+	f.image.Known = from.found
 	img, err := f.image.Open(ctx, arg)
 	if from.found && s.passOver(arg, img, err) {
 		return nil

@@ -535,7 +535,7 @@ func (a *commands) runSweep(cmd *cobra.Command, f *sweepFlags, db *state.DB, ima
 		Summary: report.NewSummaryLine(),
 		Accept:  acceptor(db.Dir()),
 		Note:    a.noteFirst(db.Dir()),
-		Skip:    f.skips(opening.Format != ""), Pace: pace, Progress: &progress, Mmap: flags.Mmap,
+		Skip:    f.skips(opening.Format != ""), Known: !f.raw, Pace: pace, Progress: &progress, Mmap: flags.Mmap,
 	}
 	if images != nil {
 		in := &inputs{flags: &f.inputFlags, args: images, stdin: readUntil(ctx, cmd.InOrStdin()), budget: a.Budget(), empty: opening.Empty, results: db.Dir()}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"math/bits"
+	"slices"
 
 	"vscan/engine"
 )
@@ -40,6 +41,19 @@ func (d *Draft) NoteHint(h Hint, format string, args ...any) {
 	if len(d.Notes) > h.Note && h != (Hint{Note: h.Note}) {
 		d.Hints = append(d.Hints, h)
 	}
+}
+
+// NoteFirst puts lines in front of those that Note has kept, whose hints stay with them. Where they are too many
+// together, the last ones are but counted.
+func (d *Draft) NoteFirst(lines []string) {
+	d.Notes = slices.Concat(lines, d.Notes)
+	if more := len(d.Notes) - MaxNotes; more > 0 {
+		d.Notes, d.unsaid = d.Notes[:MaxNotes], d.unsaid+more
+	}
+	for i := range d.Hints {
+		d.Hints[i].Note += len(lines)
+	}
+	d.Hints = slices.DeleteFunc(d.Hints, func(h Hint) bool { return h.Note >= len(d.Notes) })
 }
 
 // Lose counts n bytes as missing. The sum sticks at 2^64 − 1.

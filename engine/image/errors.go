@@ -81,6 +81,9 @@ const (
 	HoldsBeside                  // nothing that is searched: another file beside it, which is read, has the memory
 )
 
+// ErrUnknown is wrapped by the error of Options.Known.
+var ErrUnknown = errors.New("what it holds is of no format that is known")
+
 // SpaceError says that an image has no addresses of the space that Options.Space
 // asks for.
 type SpaceError struct {

@@ -120,6 +120,10 @@ type Options struct {
 	// anew.
 	UnpackLimit uint64
 
+	// Known has what a container holds, and is of no format that is known, refused with an error that wraps ErrUnknown, before
+	// more of it is unpacked than its first bytes. A file that is no container is read all the same.
+	Known bool
+
 	// Unpacking, if it is not nil, is told now and then how many bytes of such a container were read, and how
 	// many its file has.
 	Unpacking func(read, size uint64)

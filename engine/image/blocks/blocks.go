@@ -85,6 +85,9 @@ func (s *Source) Name() string { return s.file.Path() }
 // Size returns the number of bytes when they are unpacked, whether they can be read or not.
 func (s *Source) Size() uint64 { return s.size }
 
+// OnDisk returns how many bytes the file takes on disk, and whether that is known.
+func (s *Source) OnDisk() (uint64, bool) { return s.file.OnDisk() }
+
 // desk is what one view works with, and the next one again.
 type desk struct {
 	blocks []Block

@@ -13,12 +13,12 @@
 // IMPLEMENTATION.
 //
 //	overlay.go   the dump as a source, over the file
+//	sync.go      where the next block is, behind a header that is damaged or cannot be read
 package flattened
 
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"vscan/engine/addr"
 	"vscan/engine/image"
@@ -56,10 +56,10 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 	var img *image.Draft
 	switch {
 	case kdump.Format.Match(head):
-		img, err = kdump.Open(ctx, inner, o, x.gone)
+		img, err = kdump.Open(ctx, inner, o, &kdump.Losses{Lost: x.gone, Torn: x.torn})
 	case elf.IsCore(head):
 		img, err = core.Open(ctx, inner, o)
-	case !x.ended:
+	case !x.whole():
 		return nil, x.headless()
 	default:
 		return nil, fmt.Errorf("%s: the dump that is flattened there is neither a kdump nor an ELF core: its first bytes are %q", in.Path(), head[:min(len(head), 8)])
@@ -68,11 +68,8 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		return nil, err
 	}
 	img.Detail += fmt.Sprintf(", flattened in %s", input.Plural(x.blocks, "block"))
-	img.Notes = slices.Insert(img.Notes, 0, x.notes...)
-	for i := range img.Hints {
-		img.Hints[i].Note += len(x.notes)
-	}
-	if !x.ended && img.Missing == 0 {
+	img.NoteFirst(x.notes)
+	if !x.whole() && img.Missing == 0 {
 		img.Lose(1)
 	}
 	return img, nil
@@ -80,7 +77,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 
 // headless returns the error of a file without the header of the dump in it.
 func (x *overlay) headless() error {
-	if x.ended {
+	if x.whole() {
 		return fmt.Errorf("%s: a flattened dump without a block: it holds nothing", x.Name())
 	}
 	return fmt.Errorf("%s: a flattened dump that is cut or damaged before the header of the dump in it: %s", x.Name(), x.why)
@@ -93,64 +90,113 @@ const (
 	blocksAtOnce = 1 << 12
 )
 
-// readIndex reads the headers of all blocks. A file that ends without the last one, or in which
-// the header of a block is damaged, is read up to there.
+// indexer reads the headers of all blocks.
+type indexer struct {
+	*input.Patient
+	ctx   context.Context
+	x     *overlay
+	o     image.Options
+	watch *interrupt.Watch
+	all   []extent
+	room  int       // for how many of them the budget was asked
+	ends  []openEnd // of one search for a header, kept for the next
+	tries int       // how often the next header may still be sought in what may be one (sync.go)
+}
+
+// readIndex reads the headers of all blocks. A file that ends without the last one is read
+// up to there. Where the header of a block is damaged or cannot be read, the next one is looked for.
 func readIndex(ctx context.Context, in input.Reader, o image.Options) (*overlay, error) {
-	x := &overlay{file: in}
-	watch := interrupt.New(ctx)
-	var all []extent
-	room := 0 // for how many of them the budget was asked
-	b := make([]byte, blockSize)
-	for at := uint64(headerSize); ; {
-		if err := watch.Step(16); err != nil {
+	r := &indexer{Patient: input.NewPatient(ctx, in), ctx: ctx, x: &overlay{file: in}, o: o, watch: interrupt.New(ctx), tries: maxTries}
+	for at := uint64(headerSize); at != 0; {
+		if err := r.watch.Step(16); err != nil {
 			return nil, err
 		}
-		n, err := in.Fill(b, at)
-		if err != nil {
+		var err error
+		if at, err = r.step(at); err != nil {
 			return nil, err
 		}
-		if n < blockSize {
-			x.cut("truncated: the file ends at offset %#x where the header of block %d should be", in.Size, x.blocks)
-			break
-		}
-		f := input.NewFields(b, addr.Big)
-		off, size := f.U64(0), f.U64(8)
-		if off == 1<<64-1 {
-			x.ended = true
-			break
-		}
-		if off >= 1<<63 || size >= 1<<63 || off+size >= 1<<63 {
-			x.cut("the header of block %d at file offset %#x is damaged: %#x bytes at offset %#x cannot be; what follows is not read", x.blocks, at, size, off)
-			break
-		}
-		if off == 0 && size == 0 { // perhaps a hole of the file, with many more of them
-			x.cut("the header of block %d at file offset %#x is zeros: what follows is not read", x.blocks, at)
-			break
-		}
-		if err := x.tooSmall(at); err != nil {
-			return nil, err
-		}
-		if len(all) >= room {
-			room += blocksAtOnce
-			if err := o.Budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
-				return nil, fmt.Errorf("%s: block %d at file offset %#x: %w", in.Path(), x.blocks, at, err)
-			}
-		}
-		at += blockSize
-		held := min(size, in.Size-at)
-		x.blocks++
-		if held > 0 {
-			all = append(all, extent{off: off, size: held, at: at})
-		}
-		if held < size {
-			x.cut("truncated: block %d is cut at the end of the file at offset %#x: %d bytes of it are lost", x.blocks-1, in.Size, size-held)
-			break
-		}
-		at += size
 	}
 	var err error
-	x.extents, err = disjoint(ctx, all)
-	return x, err
+	r.x.extents, err = disjoint(ctx, r.all)
+	r.x.findGaps()
+	return r.x, err
+}
+
+// step reads the header of a block at a file offset, and returns that of the next one; 0 where there
+// is none.
+func (r *indexer) step(at uint64) (next uint64, err error) {
+	x := r.x
+	h, err := r.header(at)
+	switch {
+	case err != nil:
+		return 0, err
+	case h.cut:
+		x.cut("truncated: the file ends at offset %#x where the header of block %d should be", r.Size, x.blocks)
+		return 0, nil
+	case h.last:
+		x.ended = true
+		return 0, nil
+	case h.why != "":
+		return r.skip(at, h.why)
+	}
+	if err := x.tooSmall(at); err != nil {
+		return 0, err
+	}
+	if len(r.all) >= r.room {
+		r.room += blocksAtOnce
+		if err := r.o.Budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
+			return 0, fmt.Errorf("%s: block %d at file offset %#x: %w", r.Path(), x.blocks, at, err)
+		}
+	}
+	at += blockSize
+	held := min(h.size, r.Size-at)
+	x.blocks++
+	if held > 0 {
+		r.all = append(r.all, extent{off: h.off, size: held, at: at})
+	}
+	if held < h.size {
+		x.cut("truncated: block %d is cut at the end of the file at offset %#x: %d bytes of it are lost", x.blocks-1, r.Size, h.size-held)
+		return 0, nil
+	}
+	return at + h.size, nil
+}
+
+// blockHeader is what stands at the head of a block.
+type blockHeader struct {
+	off, size uint64
+	last      bool   // it ends the dump
+	cut       bool   // the file ends in it
+	why       string // it is none, and why
+}
+
+// header reads the header at a file offset.
+func (r *indexer) header(at uint64) (h blockHeader, err error) {
+	var b [blockSize]byte
+	n, bad, err := r.Fill(b[:], at)
+	switch {
+	case err != nil:
+		return h, err
+	case n < blockSize:
+		return blockHeader{cut: true}, nil
+	case len(bad) > 0:
+		return blockHeader{why: fmt.Sprintf("cannot be read: %v", bad[0].Err)}, nil
+	}
+	return parseHeader(b[:]), nil
+}
+
+// parseHeader takes a header apart.
+func parseHeader(b []byte) (h blockHeader) {
+	f := input.NewFields(b, addr.Big)
+	h.off, h.size = f.U64(0), f.U64(8)
+	switch {
+	case h.off == 1<<64-1:
+		h.last = true
+	case h.off >= 1<<63 || h.size >= 1<<63 || h.off+h.size >= 1<<63:
+		h.why = fmt.Sprintf("is damaged: %#x bytes at offset %#x cannot be", h.size, h.off)
+	case h.off == 0 && h.size == 0: // perhaps a hole of the file, with many more of them
+		h.why = "is zeros"
+	}
+	return h
 }
 
 // Blocks take some memory each, so many that are smaller than that would take more than the file
@@ -172,8 +218,13 @@ func (x *overlay) tooSmall(at uint64) error {
 	}
 }
 
+// maxNotes is how many notes are kept of damage: there may be some in the dump, too.
+const maxNotes = image.MaxNotes / 2
+
 // cut notes why the blocks are not all there.
 func (x *overlay) cut(format string, args ...any) {
 	x.why = fmt.Sprintf(format, args...)
-	x.notes = append(x.notes, x.why)
+	if len(x.notes) < maxNotes {
+		x.notes = append(x.notes, x.why)
+	}
 }

@@ -24,9 +24,11 @@ import (
 type overlay struct {
 	file    input.Reader
 	extents []extent // ascending, disjoint
+	gaps    []extent // between them
 	blocks  int      // that the file has
 	ended   bool     // the file has the block that ends it
-	why     string   // why it has not
+	lost    bool     // blocks of it are lost
+	why     string   // why, or why it has not the one that ends it
 	notes   []string
 }
 
@@ -140,12 +142,10 @@ func (x *overlay) Size() uint64 {
 }
 
 // OnDisk returns how many bytes the file takes on disk, and whether that is known.
-func (x *overlay) OnDisk() (uint64, bool) {
-	if f, ok := x.file.Source.(interface{ OnDisk() (uint64, bool) }); ok {
-		return f.OnDisk()
-	}
-	return x.file.Size, true
-}
+func (x *overlay) OnDisk() (uint64, bool) { return x.file.OnDisk() }
+
+// whole reports whether the file has all blocks of the dump, so that what lies between them is zeros.
+func (x *overlay) whole() bool { return x.ended && !x.lost }
 
 // find returns the index of the extent that holds off, or of the next one.
 func (x *overlay) find(off uint64) int {
@@ -173,7 +173,7 @@ func (x *overlay) extentAt(off uint64) (end uint64, hole bool) {
 // gone reports whether any of n bytes from an offset on are lost: they lie in a gap, and the
 // file does not say that it has all blocks.
 func (x *overlay) gone(off, n uint64) bool {
-	if x.ended {
+	if x.whole() {
 		return false
 	}
 	for n > 0 {
@@ -185,6 +185,23 @@ func (x *overlay) gone(off, n uint64) bool {
 		off = end
 	}
 	return false
+}
+
+// findGaps notes where the extents leave gaps.
+func (x *overlay) findGaps() {
+	end := uint64(0)
+	for _, e := range x.extents {
+		if e.off > end {
+			x.gaps = append(x.gaps, extent{off: end, size: e.off - end})
+		}
+		end = e.end()
+	}
+}
+
+// torn reports whether any of n bytes from an offset on lie in a gap.
+func (x *overlay) torn(off, n uint64) bool {
+	i := sort.Search(len(x.gaps), func(i int) bool { return x.gaps[i].end() > off })
+	return i < len(x.gaps) && x.gaps[i].off < input.AddSat(off, n)
 }
 
 // errGap is why bytes of a dump are lost.
@@ -202,7 +219,7 @@ func (x *overlay) pieces(p []byte, off uint64, strict bool, f func(p []byte, at 
 		e := x.extents[i]
 		rest := p[done:]
 		if at < e.off {
-			if strict && !x.ended {
+			if strict && !x.whole() {
 				return done, errGap
 			}
 			n := min(uint64(len(rest)), e.off-at)
@@ -259,7 +276,7 @@ func (x *overlay) View(buf []byte, off uint64, n int) ([]byte, error) {
 
 // NextHole is that of engine.HoleSource.
 func (x *overlay) NextHole(off, end, least uint64) (first, behind uint64) {
-	if end = min(end, x.Size()); off >= end || !x.ended {
+	if end = min(end, x.Size()); off >= end || !x.whole() {
 		return end, end
 	}
 	for i := x.find(off); i < len(x.extents) && off < end; i++ {

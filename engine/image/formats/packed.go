@@ -16,7 +16,13 @@ import (
 // readPacked has what is in a container read as if it were a file, but that it may be no container
 // itself.
 func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.Options) (*image.Draft, error) {
-	look := func(head []byte) error { return refuseInside(in.Path(), k, Recognize(head, nil)) }
+	look := func(head []byte) error {
+		inner := Recognize(head, nil)
+		if inner == nil && o.Known && o.Format == "" && o.Base == nil {
+			return fmt.Errorf("%s: %w", in.Path(), image.ErrUnknown)
+		}
+		return refuseInside(in.Path(), k, inner)
+	}
 	c, err := k.Unpack(ctx, in, o, look)
 	if err != nil {
 		return nil, image.Interrupted(err, in.Path(), "unpacking it")

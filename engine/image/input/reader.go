@@ -42,6 +42,15 @@ func (in Reader) WithExtents(extent func(off uint64) (end uint64, hole bool)) Re
 	return in
 }
 
+// OnDisk returns how many bytes the file takes on disk, and whether that is known: less than its size where
+// it has holes. Of what a container holds it is what the container takes.
+func (in Reader) OnDisk() (uint64, bool) {
+	if f, ok := in.Source.(interface{ OnDisk() (uint64, bool) }); ok {
+		return f.OnDisk()
+	}
+	return 0, false
+}
+
 // Path returns the path of the file, as it was opened.
 func (in Reader) Path() string { return in.Source.Name() }
 

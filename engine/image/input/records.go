@@ -38,7 +38,6 @@ func (in Reader) Count(t Records) uint64 {
 // read, which is at record read.
 func (in Reader) Each(ctx context.Context, t Records, want func() uint64, f func(i uint64, record []byte)) (read, empty uint64, err error) {
 	held := in.Count(t)
-	b := make([]byte, t.Size)
 	r := bufio.NewReaderSize(nil, int(max(16, min(1<<16, MulSat(min(want(), held), t.Stride)))))
 	watch := interrupt.New(ctx)
 	zeros, end := uint64(0), uint64(0) // bytes of zeros that were just read, and where data end that r reads
@@ -57,7 +56,8 @@ func (in Reader) Each(ctx context.Context, t Records, want func() uint64, f func
 			end = stop
 			r.Reset(io.NewSectionReader(in, int64(at), math.MaxInt64-int64(at)))
 		}
-		if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		b, err := r.Peek(t.Size)
+		if errors.Is(err, io.EOF) {
 			break // the file has just been cut
 		} else if err != nil {
 			return read, empty, err
@@ -69,7 +69,7 @@ func (in Reader) Each(ctx context.Context, t Records, want func() uint64, f func
 		if read++; zeros >= MaxZeroRecords && in.Thin() {
 			break
 		}
-		r.Discard(int(t.Stride) - len(b)) // what it cannot skip, the next read cannot have
+		r.Discard(int(t.Stride)) // what it cannot skip, the next read cannot have
 	}
 	return read, empty, nil
 }

@@ -53,6 +53,7 @@ type header struct {
 	sub       uint64 // blocks of the sub header
 	bitmap    uint64 // blocks of the bitmaps
 	pages     uint64 // that the bitmaps speak of, from page 0 on: max_mapnr
+	legible   uint64 // pages of which that can be read: what follows is lost
 	physBase  uint64
 	level     uint64 // of makedumpfile -d
 	hasLevel  bool
@@ -97,7 +98,9 @@ func readHeader(in input.Reader) (*header, error) {
 	}
 	for _, l := range layouts(b) {
 		if h := l.parse(b); h != nil {
-			return h, h.readSub(in)
+			err := h.readSub(in)
+			h.legible = h.pages
+			return h, err
 		}
 	}
 	return nil, fmt.Errorf("%s: a kdump whose header is damaged: no size of blocks, of the sub header and of the bitmaps makes sense in any layout (the header has %d bytes at file offset 0x0)", in.Path(), n)

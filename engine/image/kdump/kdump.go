@@ -18,11 +18,13 @@ package kdump
 import (
 	"context"
 	"fmt"
+	"math/bits"
 
 	"vscan/engine/image"
 	"vscan/engine/image/blocks"
 	"vscan/engine/image/input"
 	"vscan/engine/image/magic"
+	"vscan/internal/interrupt"
 )
 
 // Format is the format's line in the table of detection.
@@ -31,9 +33,15 @@ var Format = magic.Format{Name: "kdump", What: "a compressed kdump (makedumpfile
 		return Open(ctx, in, o, nil)
 	}}
 
-// Open reads a dump into an image. gone, where it is not nil, tells whether bytes that the
-// file should have from an offset on are lost, though they lie in front of its end.
-func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n uint64) bool) (*image.Draft, error) {
+// Losses tell what of a file lies in front of its end and is not there: bytes of which some are lost,
+// and bytes of which some were never written, which read as zeros. What packs pages writes each of them in one piece, so that one of the latter
+// is lost; headers and bitmaps may have zeros that were never written.
+type Losses struct {
+	Lost, Torn func(at, n uint64) bool
+}
+
+// Open reads a dump into an image. lost may be nil.
+func Open(ctx context.Context, in input.Reader, o image.Options, lost *Losses) (*image.Draft, error) {
 	if o.Space == image.Virtual {
 		return nil, &image.SpaceError{Path: in.Path(), Want: o.Space, Have: []image.AddressSpace{image.Physical}, Why: "a kdump has physical addresses only"}
 	}
@@ -41,18 +49,54 @@ func Open(ctx context.Context, in input.Reader, o image.Options, gone func(at, n
 	if err != nil {
 		return nil, err
 	}
+	if lost != nil {
+		if err := h.limit(in, lost.Lost); err != nil {
+			return nil, err
+		}
+	}
 	img := &image.Draft{Image: image.Image{Path: in.Path(), Format: "kdump", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}, Order: h.order, OrderKnown: true, WordSize: 8}}
 	if !h.wide {
 		img.WordSize = 4
 	}
 	d := &dump{ctx: ctx, o: o, img: img, header: h, in: in}
-	d.parts = []*part{newPart(in, h, gone)}
+	d.parts = []*part{newPart(in, h, lost)}
 	if err := d.open(); err != nil {
 		d.closeParts()
 		return nil, image.Interrupted(err, in.Path(), "reading the bitmaps and the descriptors of pages")
 	}
 	d.ownParts()
 	return img, nil
+}
+
+// What is needed of the headers, in bytes.
+const (
+	neededHeader = 448 // up to the version and the numbers behind it
+	neededSub    = 32  // up to which part of a split dump it is
+)
+
+// limit sets legible by what of the bitmaps is lost. Where a bit is, so is the descriptor of each page behind it,
+// for these are counted. Lost headers are an error.
+func (h *header) limit(in input.Reader, gone func(at, n uint64) bool) error {
+	if gone(0, neededHeader) || h.version >= 2 && gone(h.block, neededSub) {
+		return fmt.Errorf("%s: a kdump whose headers are lost: the file is cut or damaged", in.Path())
+	}
+	size := min(h.bitmapSize(), (h.pages+7)/8)
+	starts := []uint64{h.bitmapAt()}
+	if h.partial() {
+		starts = append(starts, input.AddSat(h.bitmapAt(), h.bitmapSize()))
+	}
+	for _, start := range starts {
+		end := min(input.AddSat(start, size), in.Size)
+		for off := start; off < end; {
+			next, hole := in.Extent(off)
+			if hole && gone(off, 1) {
+				h.legible = min(h.legible, (off-start)*8)
+				break
+			}
+			off = next
+		}
+	}
+	return nil
 }
 
 // dump is a dump while it is read.
@@ -69,8 +113,11 @@ type dump struct {
 }
 
 // newPart returns a file of a dump, of which no page is known.
-func newPart(in input.Reader, h *header, gone func(at, n uint64) bool) *part {
-	p := &part{header: h, in: in, end: h.maxPages(), gone: gone}
+func newPart(in input.Reader, h *header, lost *Losses) *part {
+	p := &part{header: h, in: in, end: h.maxPages()}
+	if lost != nil {
+		p.torn = lost.Torn
+	}
 	if h.split {
 		p.first, p.end = h.first, min(h.end, p.end)
 	}
@@ -104,6 +151,13 @@ func (d *dump) open() error {
 		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
 		d.img.Lose(1)
 	}
+	if d.legible < d.pages {
+		d.img.Note("bytes of the bitmaps are lost: which memory there is from address %#x on is not known", input.MulSat(d.legible, d.block))
+		d.img.Lose(1)
+	}
+	if err := d.noteBeyond(); err != nil {
+		return err
+	}
 	l.noteNowhere()
 	if d.status&statusIncomplete != 0 {
 		d.img.Note("the dump says that it is incomplete (status bit 0x8): makedumpfile ran out of space; pages that were not written are missing")
@@ -112,6 +166,47 @@ func (d *dump) open() error {
 		}
 	}
 	d.describe(l)
+	return nil
+}
+
+// noteBeyond tells of pages that the bitmaps have and that are beyond the number of pages that the header tells.
+func (d *dump) noteBeyond() error {
+	most := d.maxPages()
+	if most < d.pages { // beyond the last address, or what is lost has been told
+		return nil
+	}
+	at := d.bitmapAt()
+	if d.partial() {
+		at = input.AddSat(at, d.bitmapSize())
+	}
+	first, size := most/8, d.bitmapSize()
+	b := make([]byte, min(bitmapStep, size))
+	watch := interrupt.New(d.ctx)
+	beyond := uint64(0)
+	for off := first; off < size && input.AddSat(at, off) < d.in.Size; {
+		if err := watch.Step(1 << 10); err != nil {
+			return err
+		}
+		if end, hole := d.in.Extent(at + off); hole {
+			off = end - at
+			continue
+		}
+		n, err := d.in.Fill(b[:min(uint64(len(b)), size-off)], at+off)
+		if err != nil {
+			return err
+		}
+		if off == first {
+			b[0] &^= 1<<(most%8) - 1
+		}
+		for _, c := range b[:n] {
+			beyond += uint64(bits.OnesCount8(c))
+		}
+		off += uint64(n)
+	}
+	if beyond > 0 {
+		d.img.Note("the bitmaps have %s beyond the %d that the header tells (max_mapnr): they are not read", input.Plural(int(beyond), "page"), most)
+		d.img.Lose(input.MulSat(beyond, d.block))
+	}
 	return nil
 }
 

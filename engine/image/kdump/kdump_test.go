@@ -402,3 +402,18 @@ func TestPrefixes(t *testing.T) {
 		}
 	}
 }
+
+// Pages that the bitmaps have beyond the number that the header tells are not lost without a word.
+func TestBeyondTop(t *testing.T) {
+	k := imagetest.Kdump{Version: 6, Machine: "x86_64", Block: 1024, How: "none", Pages: map[uint64]string{}}
+	for p := range uint64(20) {
+		k.Pages[p] = strings.Repeat("a page, ", 128)
+	}
+	b := k.Build()
+	head := k.Head(2, 11)
+	img := opened(t, append([]byte(head), b[len(head):]...))
+	if img.Missing != 9*1024 {
+		t.Errorf("%d bytes missing", img.Missing)
+	}
+	imagetest.CheckNotes(t, img, "the bitmaps have 9 pages beyond the 11 that the header tells (max_mapnr): they are not read")
+}

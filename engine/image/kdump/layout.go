@@ -55,7 +55,7 @@ func pageRuns(ctx context.Context, in input.Reader, h *header, f func(state page
 // maxPages returns how many pages there can be.
 func (h *header) maxPages() uint64 {
 	most := uint64(1) << (64 - bits.TrailingZeros64(h.block))
-	return min(h.pages, most)
+	return min(h.pages, h.legible, most)
 }
 
 // runs goes through the bitmaps.
@@ -303,10 +303,8 @@ func (l *laying) tooMany(runs uint64) error {
 
 // onDisk returns how many bytes a file takes on disk, or its size where that is not known.
 func onDisk(in input.Reader) uint64 {
-	if f, ok := in.Source.(interface{ OnDisk() (uint64, bool) }); ok {
-		if n, known := f.OnDisk(); known {
-			return min(n, in.Size)
-		}
+	if n, known := in.OnDisk(); known {
+		return min(n, in.Size)
 	}
 	return in.Size
 }

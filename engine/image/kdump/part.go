@@ -2,6 +2,7 @@ package kdump
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,12 +31,12 @@ type part struct {
 	count  uint64 // pages that it holds by the bitmap
 	source *blocks.Source
 
-	read    uint64  // descriptors that the file has; those behind are lost
-	zero    pageSet // pages that are known to be zeros, by the number of their descriptor
-	lost    pageSet // pages whose descriptors lead nowhere
-	kinds   uint8   // flags of the pages, all together
-	gone    func(at, n uint64) bool
-	next    uint64 // the descriptor of the next page that is laid
+	read    uint64                  // descriptors that the file has; those behind are lost
+	zero    pageSet                 // pages that are known to be zeros, by the number of their descriptor
+	lost    pageSet                 // pages whose descriptors lead nowhere
+	kinds   uint8                   // flags of the pages, all together
+	torn    func(at, n uint64) bool // whether bytes that a page should have are not there; nil: none is known to be
+	next    uint64                  // the descriptor of the next page that is laid
 	buffers sync.Pool
 }
 
@@ -95,12 +96,19 @@ type descriptor struct {
 }
 
 func (p *part) descriptor(b []byte) descriptor {
+	if p.order == addr.Little { // there are millions
+		b = b[:descriptorSize]
+		return descriptor{binary.LittleEndian.Uint64(b), uint64(binary.LittleEndian.Uint32(b[8:])), uint64(binary.LittleEndian.Uint32(b[12:]))}
+	}
 	f := input.NewFields(b, p.order)
 	return descriptor{f.U64(0), f.U32(8), f.U32(12)}
 }
 
 // kind returns how the page is packed, as blocks have it.
 func (d descriptor) kind() uint8 {
+	if d.flags == 0 {
+		return blocks.Stored
+	}
 	for _, flag := range []uint8{flagZlib, flagLZO, flagSnappy, flagZstd} {
 		if d.flags&uint64(flag) != 0 {
 			return flag
@@ -120,13 +128,18 @@ func (p *part) wrong(d descriptor) error {
 		return fmt.Errorf("the descriptor of the page says that it is not packed and has %d bytes, not %d", d.size, p.block)
 	case d.size > 2*p.block:
 		return fmt.Errorf("the descriptor of the page says that it is packed to %d bytes, from %d", d.size, p.block)
-	case d.at > p.in.Size || d.size > p.in.Size-d.at || p.gone != nil && p.gone(d.at, d.size):
+	case d.at > p.in.Size || d.size > p.in.Size-d.at:
 		return errCut
+	case p.torn != nil && p.torn(d.at, d.size):
+		return errTorn
 	}
 	return nil
 }
 
-var errCut = errors.New("the page lies behind the end of the file")
+var (
+	errCut  = errors.New("the page lies behind the end of the file")
+	errTorn = errors.New("bytes of the page are in no block of the flattened dump")
+)
 
 // blockAt returns the block of a page.
 func (p *part) blockAt(i uint64, d descriptor) blocks.Block {
@@ -201,7 +214,7 @@ func (p *part) readDescriptors(ctx context.Context, o image.Options, img *image.
 		return fmt.Errorf("%s: %d pages: %w", p.in.Path(), p.count, err)
 	}
 	table := input.Records{At: p.descriptorsAt(), Stride: descriptorSize, Size: descriptorSize}
-	shared := sharing{part: p, buf: make([]byte, p.block), packed: make([]byte, 2*p.block)}
+	shared := sharing{part: p, front: input.AddSat(p.descriptorsAt(), input.MulSat(p.count, descriptorSize)), buf: make([]byte, p.block), packed: make([]byte, 2*p.block)}
 	var first struct { // of what is wrong
 		i   uint64
 		err error
@@ -274,6 +287,7 @@ func (p *part) held(i, n uint64) (alike uint64, held bool) {
 // all others.
 type sharing struct {
 	*part
+	front       uint64 // where the first block of a page may be
 	top         uint64 // the highest file offset of a page so far
 	zero        []descriptor
 	other       []descriptor // that are shared, or in front, and no zeros
@@ -286,9 +300,8 @@ const maxShared = 64
 // isZero reports whether a page is known to consist of zeros.
 func (s *sharing) isZero(d descriptor) bool {
 	again := d.at <= s.top && s.top > 0
-	front := d.at == input.AddSat(s.descriptorsAt(), input.MulSat(s.count, descriptorSize))
 	s.top = max(s.top, d.at)
-	if !again && !front {
+	if !again && d.at != s.front {
 		return false
 	}
 	if slices.Contains(s.zero, d) {

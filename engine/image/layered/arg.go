@@ -75,7 +75,7 @@ func Parse(ctx context.Context, arg string, o Options) (Arg, error) {
 
 // open opens the image without any layers.
 func (a Arg) open(ctx context.Context, o Options) (*image.Image, error) {
-	opt := image.Options{Format: o.Format, Space: o.Space, Mmap: o.Mmap, With: slices.Concat(o.With, o.Siblings), Sequential: o.Sequential, UnpackLimit: o.UnpackLimit, Unpacking: o.Unpacking, Budget: o.Budget}
+	opt := image.Options{Format: o.Format, Space: o.Space, Mmap: o.Mmap, With: slices.Concat(o.With, o.Siblings), Sequential: o.Sequential, UnpackLimit: o.UnpackLimit, Known: o.Known, Unpacking: o.Unpacking, Budget: o.Budget}
 	switch a.Kind {
 	case Process:
 		switch {

@@ -75,6 +75,7 @@ type Options struct {
 	ProtNone, Resident, Sequential bool
 
 	UnpackLimit uint64
+	Known       bool
 	Unpacking   func(read, size uint64)
 
 	// Budget is asked for the memory of mappings and of their index before it is spent,
@@ -356,17 +357,31 @@ func (t *Image) Grown() (*Image, bool, error) {
 	return &grown, true, nil
 }
 
-// OnDisk returns the size in bytes of the files that the image's memory is in, and how much
-// of the disk they take, which is less where they have holes or are compressed by their
-// file system. It returns false where that is not known of all of them.
+// OnDisk returns how many bytes the sources have that the image's memory is in, unpacked where
+// they are packed, and how much of the disk their files take, which is less where they are packed, have holes, or are
+// compressed by their file system. It returns false where that is not known of all of them.
 func (t *Image) OnDisk() (size, disk uint64, known bool) {
-	seen, last := map[string]bool{}, engine.Source(nil) // a file may be laid many times
+	// A file may be laid many times, and may have some memory packed and some not.
+	type source struct {
+		path string
+		size uint64
+	}
+	asked, seen, files := map[engine.Source]bool{nil: true}, map[source]bool{}, map[string]bool{}
 	for _, m := range t.Space.Mappings() {
-		if m.Source == nil || m.Source == last || seen[m.Source.Name()] {
+		if asked[m.Source] {
 			continue
 		}
-		last = m.Source
-		seen[last.Name()] = true
+		asked[m.Source] = true
+		s := source{m.Source.Name(), m.Source.Size()}
+		if seen[s] {
+			continue
+		}
+		seen[s] = true
+		size += s.size
+		if files[s.path] {
+			continue
+		}
+		files[s.path] = true
 		f, ok := m.Source.(interface{ OnDisk() (uint64, bool) })
 		if !ok {
 			return 0, 0, false
@@ -375,7 +390,7 @@ func (t *Image) OnDisk() (size, disk uint64, known bool) {
 		if !ok {
 			return 0, 0, false
 		}
-		size, disk = size+m.Source.Size(), disk+n
+		disk += n
 	}
 	return size, disk, true
 }

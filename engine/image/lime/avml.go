@@ -25,7 +25,7 @@ import (
 // to find the next record. Blocks of 16 MiB that are zeros have no record. Records of LiME, which AVML
 // writes where it does not compress, may stand between.
 //
-// Where the head of a chunk is damaged, the next one is looked for, or the end of the
+// Where the head of a chunk is damaged or cannot be read, the next one is looked for, or the end of the
 // record, or another record. A chunk that was found is one whose sum is right. Where it lies in memory is
 // known from the other side: the record's last byte is that of its last chunk.
 //
@@ -123,6 +123,12 @@ func (l *reader) lookAt(s *stream, pos uint64) (kind chunkKind, size uint64, err
 	if err != nil {
 		return chunkDamaged, 0, err
 	}
+	if bad := l.near.unreadable(pos, min(len(b), chunkLook)); bad != nil {
+		b = b[:max(bad.Off, pos)-pos]
+		if len(b) < 8 { // the length of the stream may be all that can be read
+			return chunkDamaged, 0, nil
+		}
+	}
 	if len(b) >= 8 && pos > s.start && binary.LittleEndian.Uint64(b) == pos-s.start {
 		return streamEnd, 8, nil
 	}
@@ -141,6 +147,9 @@ func (l *reader) lookAt(s *stream, pos uint64) (kind chunkKind, size uint64, err
 		return chunkDamaged, 0, nil
 	case size > l.Size-pos:
 		return chunkCut, 0, nil
+	}
+	if len(b) < min(chunkLook, int(size)) {
+		return chunkDamaged, 0, nil // what it has cannot be read
 	}
 	if m := memoryOf(b[:min(len(b), int(size))]); m == 0 || m > min(chunkMost, s.left) {
 		return chunkDamaged, 0, nil
@@ -187,7 +196,7 @@ func (l *reader) behindDamage(s *stream, record uint64, kind chunkKind) (next ui
 	if err := l.takeBack(s); err != nil {
 		return 0, err
 	}
-	what := fmt.Errorf("AVML record at file offset %#x: no chunk at file offset %#x", record, s.pos)
+	what := fmt.Errorf("AVML record at file offset %#x: no chunk at file offset %#x%s", record, s.pos, l.whyUnreadable(s.pos, chunkLook))
 	found, header, err := l.findChunk(s)
 	switch {
 	case err != nil:
@@ -209,13 +218,25 @@ func (l *reader) behindDamage(s *stream, record uint64, kind chunkKind) (next ui
 	return found, nil
 }
 
+// whyUnreadable returns ", which cannot be read" with the reason where some of n bytes at a file offset cannot.
+func (l *reader) whyUnreadable(off uint64, n int) string {
+	b, err := l.near.bytes(off, n)
+	if err != nil {
+		return ""
+	}
+	if bad := l.near.unreadable(off, min(len(b), n)); bad != nil {
+		return fmt.Sprintf(", which cannot be read: %v", bad.Err)
+	}
+	return ""
+}
+
 // takeBack takes the last chunks of a run back that cannot be unpacked: a damaged length leads to
-// what looks like others.
+// what looks like others. One that cannot be read stays: a search tells that it cannot.
 func (l *reader) takeBack(s *stream) error {
 	now := &s.runs[len(s.runs)-1]
 	for tries := 0; now.size > 0 && tries < maxShortTries; tries++ {
 		at, held, m := l.chunks.last()
-		if l.verified(at, held) {
+		if good, sure := l.verified(at, held); good || !sure {
 			return nil
 		}
 		l.chunks.drop()
@@ -232,13 +253,22 @@ func (l *reader) takeBack(s *stream) error {
 // where it is as long as those of AVML are, or the last of its record, since short ones are found anywhere.
 func (l *reader) findChunk(s *stream) (pos uint64, header bool, err error) {
 	tries := map[bool]int{true: maxTries, false: maxShortTries}
-	for pos = s.pos + 1; pos-s.pos <= 2*packedMost && pos < l.Size; pos++ {
+	end := s.pos + 2*packedMost // of the search, which does not count what cannot be read
+	for pos = s.pos + 1; pos <= end && pos < l.Size; pos++ {
 		if err := l.watch.Step(1); err != nil {
 			return 0, false, err
 		}
 		b, err := l.near.bytes(pos, headerSize)
 		if err != nil {
 			return 0, false, err
+		}
+		if bad := l.near.unreadable(pos, 1); bad != nil {
+			end = input.AddSat(end, bad.End-pos)
+			pos = bad.End - 1
+			continue
+		}
+		if bad := l.near.unreadable(pos, min(len(b), headerSize)); bad != nil {
+			b = b[:bad.Off-pos]
 		}
 		if len(b) >= headerSize && l.good(b[:headerSize]) {
 			return pos, true, nil
@@ -252,7 +282,7 @@ func (l *reader) findChunk(s *stream) (pos uint64, header bool, err error) {
 		case kind != chunkMemory:
 			continue
 		}
-		usual := memoryOf(b[:min(len(b), int(size))]) == chunkMost
+		usual := memoryOf(b[:min(len(b), int(size))]) == chunkMost // lookAt has seen that b has what this needs
 		behind, _, err := l.lookAt(s, pos+size)
 		if err != nil {
 			return 0, false, err
@@ -262,7 +292,7 @@ func (l *reader) findChunk(s *stream) (pos uint64, header bool, err error) {
 			continue
 		}
 		tries[usual]--
-		if l.verified(pos, size) {
+		if good, _ := l.verified(pos, size); good {
 			return pos, false, nil
 		}
 	}
@@ -299,17 +329,22 @@ func (l *reader) withoutLength(s *stream, record uint64) (next uint64, err error
 			l.img.Lose(next - s.pos - 8)
 		}
 	}
-	l.img.Note("AVML record at file offset %#x: at its end, file offset %#x, stands another length than that of its chunks, %d", record, s.pos, s.pos-s.start)
+	if why := l.whyUnreadable(s.pos, int(min(8, l.Size-s.pos))); why != "" {
+		l.img.Note("AVML record at file offset %#x: at its end, file offset %#x, stands its length%s", record, s.pos, why)
+	} else {
+		l.img.Note("AVML record at file offset %#x: at its end, file offset %#x, stands another length than that of its chunks, %d", record, s.pos, s.pos-s.start)
+	}
 	return next, nil
 }
 
-// verified reports whether the chunk of size bytes at a file offset can be unpacked.
-func (l *reader) verified(pos, size uint64) bool {
+// verified reports whether the chunk of size bytes at a file offset can be unpacked. sure is false where
+// its bytes cannot be read.
+func (l *reader) verified(pos, size uint64) (good, sure bool) {
 	b := make([]byte, size)
 	if n, err := l.Fill(b, pos); err != nil || n < len(b) {
-		return false
+		return false, err == nil
 	}
-	return l.chunks.Unpack(make([]byte, memoryOf(b)), b[chunkHead:], kindOf(b[0])) == nil
+	return l.chunks.Unpack(make([]byte, memoryOf(b)), b[chunkHead:], kindOf(b[0])) == nil, true
 }
 
 // place makes mappings of the runs of a record, and of what is missing. whole says that the

@@ -11,7 +11,7 @@
 // out blocks of zeros.
 //
 // Where a header of zeros stands, the dump ends or was padded; where a header is
-// damaged, the length of its record is not known. In both cases the next record
+// damaged or cannot be read, the length of its record is not known. In each case the next record
 // is looked for (sync.go), and what is skipped is missing.
 //
 // The format tells no word size, and no byte order where it is little-endian,
@@ -136,7 +136,7 @@ func newReader(ctx context.Context, in input.Reader) (*reader, error) {
 	if _, err := in.Fill(b[:], 0); err != nil {
 		return nil, err
 	}
-	l := &reader{Reader: in, ctx: ctx, watch: interrupt.New(ctx), order: addr.Little, window: window{Reader: in, block: blockSize}, near: window{Reader: in, block: nearSize}}
+	l := &reader{Reader: in, ctx: ctx, watch: interrupt.New(ctx), order: addr.Little, window: window{Patient: input.NewPatient(ctx, in), block: blockSize}, near: window{Patient: input.NewPatient(ctx, in), block: nearSize}}
 	l.img = &image.Draft{Image: image.Image{Format: "LiME", Space: image.Physical, Spaces: []image.AddressSpace{image.Physical}}}
 	if isBig(b[:]) || input.AllZero(b[:headerSize]) && isBig(b[headerSize:]) {
 		l.order = addr.Big

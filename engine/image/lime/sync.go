@@ -8,7 +8,7 @@ import (
 	"vscan/engine/image/input"
 )
 
-// Finding the next record of a LiME dump where a header is damaged or zeros
+// Finding the next record of a LiME dump where a header is damaged or cannot be read, or zeros
 // stand in its place. Records follow one another without alignment, so the next
 // one may be at any offset: where the magic stands, version 1, a range in order,
 // and zeros in the reserved field. It fits into the file, or is its last.
@@ -29,16 +29,18 @@ const (
 	nearSize  = 4 << 10
 )
 
-// window is the block that was read last.
+// window is the block that was read last, with zeros for what cannot be read of it.
 type window struct {
-	input.Reader
+	*input.Patient
 	block uint64
 	at    uint64 // file offset of its first byte
 	buf   []byte
+	bad   []input.Unreadable // of it, ascending
 }
 
 // bytes returns the bytes at a file offset: at least n, or all that there are to
-// the end of the file. They hold until the next call.
+// the end of the file. They hold until the next call. Those that cannot be read are
+// zeros, which unreadable tells.
 func (w *window) bytes(off uint64, n int) ([]byte, error) {
 	if off >= w.at && off-w.at < uint64(len(w.buf)) {
 		if b := w.buf[off-w.at:]; len(b) >= n || w.at+uint64(len(w.buf)) == w.Size {
@@ -48,19 +50,38 @@ func (w *window) bytes(off uint64, n int) ([]byte, error) {
 	if w.buf == nil {
 		w.buf = make([]byte, 0, min(w.block, w.Size))
 	}
-	m, err := w.Fill(w.buf[:cap(w.buf)], off)
+	m, bad, err := w.Fill(w.buf[:cap(w.buf)], off)
 	if err != nil {
 		w.buf = w.buf[:0]
 		return nil, err
 	}
-	w.at, w.buf = off, w.buf[:m]
+	w.at, w.buf, w.bad = off, w.buf[:m], bad
 	return w.buf, nil
 }
 
-// header returns the header at a file offset, cut where the file ends.
+// unreadable returns the first stretch that cannot be read among n bytes from a file offset
+// on, of those that bytes returned last; nil where there is none.
+func (w *window) unreadable(off uint64, n int) *input.Unreadable {
+	for i := range w.bad {
+		if u := &w.bad[i]; u.Off < off+uint64(n) && off < u.End {
+			return u
+		}
+	}
+	return nil
+}
+
+// header returns the header at a file offset, cut where the file ends. One that cannot be read is
+// a *headerError.
 func (l *reader) header(off uint64) ([]byte, error) {
 	b, err := l.near.bytes(off, headerSize)
-	return bytes.Clone(b[:min(headerSize, len(b))]), err
+	if err != nil {
+		return nil, err
+	}
+	b = b[:min(headerSize, len(b))]
+	if u := l.near.unreadable(off, len(b)); u != nil {
+		return nil, &headerError{off, fmt.Sprintf("its header cannot be read: %v", u.Err)}
+	}
+	return bytes.Clone(b), nil
 }
 
 // begins reports whether a header begins at a file offset, of whatever range, or
@@ -77,8 +98,11 @@ func (l *reader) starts(b []byte) bool {
 
 // nextStart returns where in b a header begins, or may begin that does not end there; -1 where none does.
 func (l *reader) nextStart(b []byte) int {
-	i, k := bytes.Index(b, l.start), bytes.Index(b, []byte(avmlStart))
-	if i < 0 || k >= 0 && k < i {
+	i := bytes.Index(b, l.start)
+	if i >= 0 {
+		b = b[:i+len(l.start)-1] // where nothing else is found, b is not gone through again and again
+	}
+	if k := bytes.Index(b, []byte(avmlStart)); k >= 0 {
 		return k
 	}
 	return i
@@ -106,7 +130,7 @@ func (l *reader) padding() uint64 {
 	for end > 0 && l.ctx.Err() == nil {
 		from := end - min(end, blockSize)
 		b, err := l.window.bytes(from, int(end-from))
-		if err != nil {
+		if err != nil || l.window.unreadable(from, int(end-from)) != nil {
 			break
 		}
 		n := len(bytes.TrimRight(b[:end-from], "\x00"))
@@ -161,8 +185,19 @@ func (l *reader) find(from, to uint64, accept func(off uint64, b []byte) bool) (
 		if err != nil {
 			return off, false, err
 		}
-		if len(b) < headerSize { // no header fits, at the end of the file
+		bad := l.window.unreadable(off, len(b))
+		if bad != nil && bad.Off <= off {
+			off, zero = min(bad.End, to), false
+			continue
+		}
+		if bad != nil {
+			b = b[:bad.Off-off]
+		}
+		if len(b) < headerSize && bad == nil { // no header fits, at the end of the file
 			return l.Size, zero && input.AllZero(b), nil
+		} else if len(b) < headerSize {
+			off = bad.Off
+			continue
 		}
 		n := len(b) - headerSize + 1 // what is left over may begin a header
 		if i := l.nextStart(b); i >= 0 && len(b)-i < headerSize {

@@ -120,15 +120,18 @@ const (
 	ScanBytes      = "scan its bytes"
 )
 
+// leastHead is how many bytes tell what a file is where those behind them cannot be read.
+const leastHead = 4 << 10
+
 // Ends reads the first and the last bytes of a file, for detection. Where the last ones
-// cannot be read, the first ones have to do, and tail is what there is.
+// cannot be read, or the first ones not to HeadSize, what there is has to do, but for the first 4 KiB.
 func Ends(in input.Reader) (head, tail []byte, err error) {
 	head = make([]byte, min(HeadSize, in.Size))
 	n, err := in.Fill(head, 0)
 	if n == 0 && err == nil {
 		err = fmt.Errorf("%s is empty: there is nothing to scan", in.Path())
 	}
-	if err != nil {
+	if err != nil && n < leastHead {
 		return nil, nil, err
 	}
 	tail = make([]byte, min(TailSize, in.Size))

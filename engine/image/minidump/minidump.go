@@ -75,6 +75,7 @@ type reader struct {
 
 	streams map[uint64]stream // by type, of those that are known here
 	ends    map[uint64]bool   // the file offsets at which streams end
+	left    uint64            // entries of lists that may still be read, besides those of memory
 	text    uint64            // bytes of text that may still be read: names may all lie at one place
 
 	system  system
@@ -96,6 +97,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		read  func() error
 	}{
 		{"reading its directory", d.readDirectory},
+		{"looking how many ranges it has", d.reserve},
 		{"reading what it tells of the system", d.readSystem},
 		{"reading its modules", d.readModules},
 		{"reading its threads", d.readThreads},
@@ -234,16 +236,42 @@ func (d *reader) inRoom(l list, count, room uint64) uint64 {
 // of them takes more memory than the file has: what writes minidumps has some thousand,
 // or one for some pages.
 const (
-	fewEntries = 1 << 17 // entries that may be as small as they like
+	fewEntries = 100_000 // entries, of all lists together, that may be as small as they like
 	leastBytes = 1 << 10 // bytes of the file for each, where there are more
 )
 
-// most is how many entries of a kind are read.
+// most is how many entries are read, of all lists together.
 func (d *reader) most() uint64 { return max(fewEntries, d.Size/leastBytes) }
 
-// capped returns how many of count entries at a file offset are read, where those beyond most
+// reserve keeps room for the entries of the lists of memory, so that other lists, which are read before, have
+// what is left.
+func (d *reader) reserve() error {
+	d.left = d.most()
+	for _, kind := range []uint64{memory64List, memoryList} {
+		s := d.streams[kind]
+		var b [8]byte
+		if _, err := d.Fill(b[:min(8, s.size)], s.off); err != nil {
+			return d.at(err, streamNames[kind], s.off)
+		}
+		f := input.NewFields(b[:], d.order)
+		count := f.U32(0)
+		if kind == memory64List {
+			count = f.U64(0)
+		}
+		count = min(count, s.size/rangeSize, d.Size/rangeSize)
+		if count > d.left {
+			return d.tooMany(streamNames[kind], s.off, count)
+		}
+		d.left -= count
+	}
+	return nil
+}
+
+// capped returns how many of count entries at a file offset are read, where those beyond most, or beyond what is left,
 // tell of no memory that was saved.
 func (d *reader) capped(what string, off, count, most uint64) uint64 {
+	most = min(most, d.left)
+	d.left -= min(count, most)
 	if count > most {
 		d.img.Note("%s at file offset %#x: %d entries: those beyond %d are not read", what, off, count, most)
 	}

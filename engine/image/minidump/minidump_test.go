@@ -399,15 +399,29 @@ func TestRefused(t *testing.T) {
 		file string
 		o    image.Options
 	}{
-		"holds no memory":                    {empty, image.Options{}},
-		"cut at the end of the file after 9": {empty[:9], image.Options{}},
-		"no physical addresses":              {empty, image.Options{Space: image.Physical}},
-		"131073 entries in MemoryList":       {many.String(), image.Options{}},
+		"holds no memory":                             {empty, image.Options{}},
+		"cut at the end of the file after 9":          {empty[:9], image.Options{}},
+		"no physical addresses":                       {empty, image.Options{Space: image.Physical}},
+		"131073 entries in MemoryList at file offset": {many.String(), image.Options{}},
 	} {
 		_, err := open(t.Context(), imagetest.Reader([]byte(c.file)), c.o)
 		imagetest.CheckError(t, err, want)
 	}
 	d.Memory("", [3]uint64{0x1000, 1, 32})
+	// Lists that are not of memory have what is left by those that are.
+	crowd := &imagetest.Minidump{}
+	crowd.System(amd64, windows)
+	crowd.Stream(3, imagetest.Words(addr.Little, 4, 40_000)+imagetest.Zeros(48*40_000))
+	var ranges strings.Builder
+	for i := range uint64(70_000) {
+		ranges.WriteString(imagetest.Words(addr.Little, 8, 0x1000*i) + imagetest.Words(addr.Little, 4, 1, 32))
+	}
+	crowd.Stream(5, imagetest.Words(addr.Little, 4, 70_000)+ranges.String())
+	img := openDump(t, crowd.String(), image.Options{})
+	if len(img.Mappings) != 70_000 {
+		t.Errorf("%d mappings", len(img.Mappings))
+	}
+	imagetest.CheckNotes(t, img, "40000 entries: those beyond 10000 are not read")
 	_, err := open(t.Context(), imagetest.Reader([]byte(d.String())), image.Options{Budget: budget.New(100)})
 	imagetest.CheckError(t, err, "MemoryList at file offset")
 }

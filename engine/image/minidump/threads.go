@@ -16,6 +16,7 @@ const (
 	threadExSize = 64
 	nameSize     = 12
 	maxThreads   = 1 << 16 // more are not read
+	threadWeight = 3       // a thread takes as much memory as so many other entries
 )
 
 // thread is a thread, and where its stack is.
@@ -60,7 +61,8 @@ func (d *reader) readThreadList(kind, size uint64) error {
 	if err != nil {
 		return err
 	}
-	l.count = d.capped(l.name(), l.At, l.count, maxThreads)
+	l.count = d.capped(l.name(), l.At, l.count, min(maxThreads, d.left/threadWeight))
+	d.left -= (threadWeight - 1) * l.count
 	var at []stream // of the registers
 	err = d.each(l, func(i uint64, f input.Fields) {
 		t := thread{Thread: image.Thread{ID: f.U32(0), Pointer: addr.Addr(f.U64(16))}}

@@ -15,9 +15,13 @@ func isBzip2(h []byte) bool {
 
 // openBzip2 reads bzip2.
 func openBzip2(u *unpacking) (*magic.Content, error) {
-	return u.stream(func(h []byte) bool { return magic.At(0, "BZh")(h) }, func(src *source) (io.Reader, error) {
-		return &bzip2Reader{bzip2.NewReader(src), src}, nil
-	})
+	return u.stream(isBzip2Stream, openBzip2Stream)
+}
+
+var isBzip2Stream = magic.At(0, "BZh")
+
+func openBzip2Stream(src *source) (io.Reader, error) {
+	return &bzip2Reader{bzip2.NewReader(src), src}, nil
 }
 
 // bzip2Reader reads streams that follow one another, and leaves what is none of them.

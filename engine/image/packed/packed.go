@@ -7,7 +7,7 @@
 //	bgzip          its blocks, of 64 KiB at most
 //	zstd           frames that tell their size: what pzstd and programs for seekable files write
 //	xz             blocks, of which its index tells: what xz -T writes
-//	ZIP            one file that is stored as it is
+//	ZIP            one file that is stored as it is (a file is read that is deflated, or packed with bzip2, zstd or xz, too)
 //
 // Anything else is unpacked once, from beginning to end, when it is opened (stream.go), and kept
 // in memory in pages that are compressed with s2 (pages.go): to compress them and to unpack them again

@@ -447,8 +447,13 @@ func TestZip(t *testing.T) {
 		imagetest.CheckError(t, err, "is encrypted")
 	})
 	t.Run("bzip2", func(t *testing.T) {
-		_, err := open(t, made(t, want, "zip", "zip -q -Z bzip2 - in"), image.Options{})
-		imagetest.CheckError(t, err, "is compressed by method 12")
+		img, err := open(t, made(t, want, "zip", "zip -q -Z bzip2 - in"), image.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, lost := bytesOf(t, img); got != want || lost > 0 || img.Missing > 0 {
+			t.Errorf("%d bytes", len(got))
+		}
 	})
 }
 
@@ -487,5 +492,33 @@ func TestZeroPages(t *testing.T) {
 	source := img.Mappings[0].Source.(engine.HoleSource)
 	if first, behind := source.NextHole(0, source.Size(), 1<<16); first != 1<<16 || behind != 1<<20 {
 		t.Errorf("%#x to %#x", first, behind)
+	}
+}
+
+// Where only known formats are wanted, what a container holds is asked before all of it is unpacked.
+func TestKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		data string
+		want bool
+	}{
+		"a dump":   {imagetest.Record(0, 4<<20-1, memory(t, 4<<20)), true},
+		"anything": {memory(t, 4<<20), false},
+	} {
+		for _, file := range []string{gzipped(c.data), bgzipped(c.data), archive("a", zip.Store, c.data), archive("a", zip.Deflate, c.data)} {
+			unpacked := false
+			img, err := open(t, file, image.Options{Known: true, Unpacking: func(_, _ uint64) { unpacked = true }})
+			if known := !errors.Is(err, image.ErrUnknown); known != c.want || known && (err != nil || img.Format != "LiME") {
+				t.Errorf("%s: %v", name, err)
+			}
+			if !c.want && unpacked {
+				t.Errorf("%s: all of it was unpacked", name)
+			}
+			if img, err := open(t, file, image.Options{Known: true, Format: image.FormatRaw}); err != nil || img.Missing > 0 {
+				t.Errorf("%s, raw: %v", name, err)
+			}
+		}
+	}
+	if img, err := open(t, memory(t, 5000), image.Options{Known: true}); err != nil || img.Format != "raw" {
+		t.Errorf("no container: %v", err)
 	}
 }

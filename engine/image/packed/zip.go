@@ -48,15 +48,56 @@ func openZip(u *unpacking) (*magic.Content, error) {
 		return nil, u.refuse(fmt.Sprintf("of which %q is encrypted", one.Name))
 	case one.Method == zip.Store:
 		return u.storedFile(in, uint64(at))
-	case one.Method != zip.Deflate:
-		return nil, u.refuse(fmt.Sprintf("of which %q is compressed by method %d", one.Name, one.Method))
+	}
+	open, again, ok := u.method(one.Method)
+	switch {
+	case !ok:
+		return nil, u.refuseMethod(one)
 	case one.UncompressedSize64 > u.limit:
 		return nil, u.tooLarge()
 	}
-	never := func([]byte) bool { return false }
-	return u.unpackAll(u.newSource(in, uint64(at)), never, func(src *source) (io.Reader, error) {
-		return &checked{Reader: flate.NewReader(src), want: one.CRC32, size: one.UncompressedSize64}, nil
+	sum := &sum{want: one.CRC32, size: one.UncompressedSize64}
+	return u.unpackAll(u.newSource(in, uint64(at)), again, func(src *source) (io.Reader, error) {
+		r, err := open(src)
+		return &checked{r, sum, src}, err
 	})
+}
+
+// Methods of compression besides those of archive/zip. APPNOTE.TXT, 4.4.5.
+const (
+	methodDeflate64 = 9
+	methodBzip2     = 12
+	methodZstd      = 93
+	methodXz        = 95
+)
+
+// method returns what opens the bytes of a file that are compressed by a method, and what tells that another stream
+// follows the first one; ok is false where the method is not read.
+func (u *unpacking) method(method uint16) (open member, again func([]byte) bool, ok bool) {
+	never := func([]byte) bool { return false }
+	switch method {
+	case zip.Deflate:
+		return func(src *source) (io.Reader, error) { return flate.NewReader(src), nil }, never, true
+	case methodBzip2:
+		return openBzip2Stream, isBzip2Stream, true
+	case methodZstd:
+		return u.openZstdFrame, magic.Either(isZstd, isSkippable), true
+	case methodXz:
+		return func(src *source) (io.Reader, error) { return newXzReader(src, u.dict()) }, isXz, true
+	}
+	return nil, nil, false
+}
+
+// refuseMethod returns the error about a file that is compressed by a method that is not read: unzip knows
+// those up to 9, 7-Zip the others.
+func (u *unpacking) refuseMethod(f *zip.File) error {
+	k := *u.format
+	if f.Method > methodDeflate64 {
+		k.Advice = "unpack it first (7z x FILE, or 7zz x FILE)"
+	}
+	e := k.Refuse(u.Path())
+	e.What += fmt.Sprintf(", of which %q is compressed by method %d", f.Name, f.Method)
+	return e
 }
 
 // onlyFile returns the file of an archive that is read.
@@ -114,6 +155,11 @@ func (p *part) Size() uint64 {
 	return min(p.size, max(p.Source.Size(), p.at)-p.at)
 }
 
+// OnDisk returns how many bytes the file takes on disk, and whether that is known.
+func (p *part) OnDisk() (uint64, bool) {
+	return input.Reader{Source: p.Source}.OnDisk()
+}
+
 func (p *part) View(buf []byte, off uint64, n int) ([]byte, error) {
 	if off >= p.size {
 		return nil, fmt.Errorf("%s: it ends before offset %#x: %w", p.Name(), off, io.ErrUnexpectedEOF)
@@ -136,21 +182,41 @@ func (p *part) NextHole(off, end, least uint64) (first, behind uint64) {
 	return first - p.at, behind - p.at
 }
 
-// checked compares what a stream has with its size and sum.
-type checked struct {
-	io.Reader
+// sum is what the archive tells of the bytes of a file, and what was read of them.
+type sum struct {
 	want uint32
 	size uint64
-	sum  uint32
+	have uint32
 	read uint64
+}
+
+// checked compares what streams have, when the last one has ended, with their size and sum.
+type checked struct {
+	io.Reader
+	*sum
+	src *source
 }
 
 func (c *checked) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
-	c.sum = crc32.Update(c.sum, crc32.IEEETable, b[:n])
+	c.have = crc32.Update(c.have, crc32.IEEETable, b[:n])
 	c.read += uint64(n)
-	if err == io.EOF && (c.sum != c.want || c.read != c.size) {
-		err = &sumError{fmt.Errorf("%d bytes with the sum %#08x, not %d with %#08x", c.read, c.sum, c.size, c.want)}
+	if err == io.EOF && (c.have != c.want || c.read != c.size) && c.ended() {
+		err = &sumError{fmt.Errorf("%d bytes with the sum %#08x, not %d with %#08x", c.read, c.have, c.size, c.want)}
 	}
 	return n, err
+}
+
+// ended reports whether no other stream follows.
+func (c *checked) ended() bool {
+	_, err := c.src.Peek(1)
+	return err != nil
+}
+
+// Close closes the stream, where it can be.
+func (c *checked) Close() error {
+	if r, ok := c.Reader.(io.Closer); ok {
+		return r.Close()
+	}
+	return nil
 }

@@ -40,8 +40,11 @@ func check(t *testing.T, b []byte) {
 		imagetest.CheckError(t, err, "")
 		return
 	}
-	imagetest.CheckImage(t, img, uint64(len(b)))
+	imagetest.CheckImage(t, img, 8*uint64(len(b))) // a bit of a bitmap can be a run
 	for _, m := range img.Mappings {
+		if m.State == engine.Present && (m.Offset > uint64(len(b)) || m.Size() > uint64(len(b))-m.Offset) {
+			t.Errorf("%v at file offset %#x of %#x", m.Range, m.Offset, len(b))
+		}
 		if err := m.Validate(); err != nil {
 			t.Errorf("%v: %v", m.Range, err)
 		}

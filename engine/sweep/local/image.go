@@ -165,6 +165,7 @@ func (r *runner) openAndSearch(ctx context.Context, c *state.Claim, rec *state.I
 	share := r.Budget.Share()
 	opening := r.opening
 	opening.Budget = share
+	opening.Known = r.Known && c.Below
 	img, err := layered.Open(ctx, c.Arg, opening)
 	why := r.skips(c, img, err)
 	if why == "" && err == nil {

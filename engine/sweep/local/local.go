@@ -81,6 +81,9 @@ type Options struct {
 	// folder. If it returns a reason, that is no image, and skipped.
 	Skip func(arg string, img *layered.Image, err error) (reason string)
 
+	// Known is as in layered.Options, for images that were found below a folder.
+	Known bool
+
 	// Pace is as in search.Query, of all searches together.
 	Pace func(ctx context.Context, bytes uint64)
 

@@ -261,7 +261,7 @@ func (a *App) NoteWork(t *layered.Image, work uint64) {
 	if !known || work/outOfProportion < disk {
 		return
 	}
-	why := "they have holes, which read as zeros, or their file system compresses them"
+	why := "they have holes, which read as zeros, or they or what they hold are compressed"
 	if work/2 > size {
 		why = "the same bytes show at many addresses"
 	}

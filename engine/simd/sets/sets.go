@@ -67,14 +67,15 @@ type Kernel interface {
 // serve any number of kernels, one Scan at a time, and saves them allocations. It may keep tables
 // of the set that it served last. What is found does not depend on it.
 type Scratch struct {
-	hits  []uint64 // the hits of a stretch: start<<32 | number of the literal
-	spare []uint64 // to sort them with
-	far   []uint64 // what gramPart.stands has put off: number<<32 | start
-	cand  []uint32 // the candidates that a kernel found
-	lists []uint32 // by candidate: where the list of its gram begins, see look
-	pairs []uint64 // a start and a literal that may stand there, as in hits
-	limit int      // the most hits that it is of use to find at a time
-	size  int      // the size of the next stretch, in bytes
+	hits   []uint64 // the hits of a stretch: start<<32 | number of the literal
+	spare  []uint64 // to sort them with
+	far    []uint64 // what gramPart.stands has put off: number<<32 | start
+	cand   []uint32 // the candidates that a kernel found
+	begins []uint32 // where an excerpt may begin, see gramPart.look
+	lists  []uint32 // where the list of a window begins, see gramPart.listsOf
+	pairs  []uint64 // a start and a literal that may stand there, as in hits
+	limit  int      // the most hits that it is of use to find at a time
+	size   int      // the size of the next stretch, in bytes
 
 	through int        // how many candidates the filters let through in the stretch
 	dense   *automaton // of the set of whose literals memory is full here, else nil

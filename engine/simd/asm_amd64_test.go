@@ -16,6 +16,7 @@ import (
 // predicates has, for every function in assembly, the predicate that stands
 // before it.
 var predicates = map[string]features{
+	"lookWindowsBMI2":   windowsBMI2Needs,
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
 	"scanClassAVX2":     classAVX2Needs,

@@ -1,8 +1,6 @@
 package sets
 
 import (
-	"encoding/binary"
-	"math/bits"
 	"unsafe"
 
 	"vscan/engine/simd"
@@ -59,11 +57,9 @@ type gramPart struct {
 	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
 	wild   bool     // grams may have several values
 
-	windowMask uint64 // the bytes of a window
-	windows    []uint64
-	toWindow   uint32 // from a windowKey to its bit in windows
+	windows simd.Windows
 
-	table  listTable // which literals have a window, and where in them; by windowKey
+	table  listTable // which literals have a window, and where in them; by the keys of simd.Windows
 	crowds [][]crowd // the crowds of each window that many have in common
 
 	// These are the lowest and the highest offset at which the excerpt of a literal begins.
@@ -92,14 +88,6 @@ const (
 	gramOff = 1<<gramCount - 1
 
 	gramMulExcerpt = 0x9e3779b97f4a7c15
-	windowMul      = 0xc2b2ae3d27d4eb4f // hash to a key of the table
-
-	// The bitmap of windows has about windowBits bits a window, so that few others are let
-	// through, but not more than 1<<maxWindows as long as that is 8 bits a window: it has to
-	// stay in a near cache.
-	windowSize             = 8
-	windowBits             = 64
-	minWindows, maxWindows = 12, 22
 
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
@@ -127,14 +115,14 @@ type gramLiteral struct {
 // newGramPart makes the part for literals. At least stride + size − 1 bytes of each must be bytes
 // that may be in its excerpt, and unless wild, all bits of these outside fold must count.
 func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
-	p := newHashTables(set, lits, stride, size, fold, wild)
+	p := newHashTables(level, set, lits, stride, size, fold, wild)
 	var err error
 	p.filter, err = simd.NewGrams(level, &p.Grams)
 	return p, err
 }
 
 // newHashTables makes the part without its filter.
-func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPart {
+func newHashTables(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPart {
 	p := &gramPart{
 		Grams:  simd.NewGramSet(size, fold),
 		set:    set,
@@ -143,9 +131,9 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		wild:   wild,
 		minOff: maxExcerpt,
 	}
-	p.windowMask = p.Mask
+	window := size
 	if !wild {
-		p.windowMask = ^uint64(0) >> (64 - 8*min(stride+size-1, windowSize))
+		window = min(stride+size-1, simd.WindowSize)
 	}
 	begins := p.excerptsOf(lits)
 	grams, windows := 0, 0
@@ -157,7 +145,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	p.Reserve(grams)
-	p.reserveWindows(windows)
+	p.windows = simd.NewWindows(level, windows, stride, window, fold)
 	items := make([]keyedEntry, 0, windows)
 	var values []uint64
 	for i, l := range lits {
@@ -180,7 +168,7 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 			}
 		}
 		if !wild {
-			items = append(items, p.addWindow((simd.UpTo8(set.from(l.lit, begin), 0)|fold)&p.windowMask, l.lit, begin))
+			items = append(items, p.addWindow(p.windows.At(set.from(l.lit, begin), 0), l.lit, begin))
 		}
 		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
 			if p.far == nil {
@@ -200,29 +188,13 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 	return p
 }
 
-// reserveWindows makes the bitmap of so many windows.
-func (p *gramPart) reserveWindows(n int) {
-	width := bits.Len(uint(n*windowBits)) - 1
-	if width > maxWindows {
-		width = max(maxWindows, width-3)
-	}
-	width = max(minWindows, min(width, 30))
-	p.windows = make([]uint64, 1<<width/64)
-	p.toWindow = uint32(32 - width)
-}
-
 // addWindow adds the window w of a literal, at offset off, to the bitmap. It returns what has to be
 // added to the table.
 func (p *gramPart) addWindow(w uint64, lit uint32, off int) keyedEntry {
-	key := windowKey(w)
-	bit := key >> p.toWindow
-	p.windows[bit>>6] |= 1 << (bit & 63)
+	key := p.windows.Key(w)
+	p.windows.Add(key)
 	return keyedEntry{key, gramEntry{lit, uint32(off)}}
 }
-
-// windowKey returns the key of a window in the table. Few other windows have the same. Its highest bits
-// are the number of the window's bit in the bitmap.
-func windowKey(w uint64) uint32 { return uint32(w * windowMul >> 32) }
 
 // values returns how many values the gram at offset off of a literal has.
 func (p *gramPart) values(l gramLiteral, off int) int {
@@ -251,7 +223,7 @@ func (p *gramPart) level() simd.Level { return p.filter.Level() }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	if sc.begins == nil {
-		sc.begins = make([]uint32, 4*lookBlock)
+		sc.begins = make([]uint32, 4*lookBlock+simd.LookRoom)
 		sc.lists = make([]uint32, verifyBlock)
 	}
 	sc.far = sc.far[:0]
@@ -266,7 +238,7 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 			for cand := sc.cand[:n]; len(cand) > 0; {
 				some := cand[:min(len(cand), lookBlock)]
 				cand = cand[len(some):]
-				begins := p.look(b, some, sc.begins)
+				begins := sc.begins[:p.windows.Look(sc.begins, b, some)]
 				if sc.through += len(begins); !p.verify(sc, b, begins, lo, hi) {
 					return false
 				}
@@ -281,57 +253,5 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 // lookBlock is the most candidates that are looked at together.
 const lookBlock = 1024
 
-// look writes to begins where, as far as the windows tell, an excerpt begins of which one of the
-// candidates is a gram, ascending, and returns it. There has to be room for p.stride of each candidate. It has
-// hardly any branches, so that loads need not wait for each other.
-func (p *gramPart) look(b []byte, cand, begins []uint32) []uint32 {
-	if p.stride != 4 {
-		return p.lookOne(b, cand, begins, 0)
-	}
-	const ahead = 3
-	n, windows, toWindow, fold, mask := 0, p.windows, p.toWindow&31, p.Fold, p.windowMask
-	for i, t := range cand {
-		if t < ahead || int(t)+windowSize > len(b) {
-			if t >= ahead {
-				return p.lookOne(b, cand[i:], begins, n)
-			}
-			n = len(p.lookOne(b, cand[i:i+1], begins, n))
-			continue
-		}
-		at, out := (*[ahead + windowSize]byte)(b[t-ahead:]), (*[4]uint32)(begins[n:])
-		key := windowKey((binary.LittleEndian.Uint64(at[0:])|fold)&mask) >> toWindow
-		out[0] = t - 3
-		m := windows[key>>6] >> (key & 63) & 1
-		key = windowKey((binary.LittleEndian.Uint64(at[1:])|fold)&mask) >> toWindow
-		out[m&3] = t - 2
-		m += windows[key>>6] >> (key & 63) & 1
-		key = windowKey((binary.LittleEndian.Uint64(at[2:])|fold)&mask) >> toWindow
-		out[m&3] = t - 1
-		m += windows[key>>6] >> (key & 63) & 1
-		key = windowKey((binary.LittleEndian.Uint64(at[3:])|fold)&mask) >> toWindow
-		out[m&3] = t
-		m += windows[key>>6] >> (key & 63) & 1
-		n += int(m)
-	}
-	return begins[:n]
-}
-
-// lookOne does what look does, for any stride and anywhere in b. It writes behind begins[:n].
-func (p *gramPart) lookOne(b []byte, cand, begins []uint32, n int) []uint32 {
-	for _, t := range cand {
-		for j := p.stride - 1; j >= 0; j-- {
-			if int(t) < j {
-				continue
-			}
-			key := p.keyAt(b, int(t)-j) >> p.toWindow
-			begins[n] = t - uint32(j)
-			n += int(p.windows[key>>6] >> (key & 63) & 1)
-		}
-	}
-	return begins[:n]
-}
-
 // keyAt returns the key of the window at s.
-func (p *gramPart) keyAt(b []byte, s int) uint32 {
-	return windowKey((simd.UpTo8(b, s) | p.Fold) & p.windowMask)
-}
+func (p *gramPart) keyAt(b []byte, s int) uint32 { return p.windows.Key(p.windows.At(b, s)) }

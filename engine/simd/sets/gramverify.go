@@ -67,7 +67,7 @@ func (p *gramPart) listsOf(b []byte, begins, lists []uint32) (kept, theirs []uin
 	slots, shift := p.table.table.slots, p.table.table.shift
 	lists = lists[:len(begins)]
 	for _, at := range begins {
-		key := windowKey((binary.LittleEndian.Uint64(b[at:]) | p.Fold) & p.windowMask)
+		key := p.windows.Key((binary.LittleEndian.Uint64(b[at:]) | p.windows.Fold) & p.windows.Mask)
 		s := &slots[key*slotMul>>shift]
 		keep, list := s.value>>31, uint32(0)
 		if s.key == key {

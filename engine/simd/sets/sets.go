@@ -71,7 +71,7 @@ type Scratch struct {
 	spare  []uint64 // to sort them with
 	far    []uint64 // what gramPart.stands has put off: number<<32 | start
 	cand   []uint32 // the candidates that a kernel found
-	begins []uint32 // where an excerpt may begin, see gramPart.look
+	begins []uint32 // where an excerpt may begin, see simd.Windows
 	lists  []uint32 // where the list of a window begins, see gramPart.listsOf
 	pairs  []uint64 // a start and a literal that may stand there, as in hits
 	limit  int      // the most hits that it is of use to find at a time

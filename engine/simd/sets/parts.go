@@ -175,7 +175,7 @@ func (set *literalSet) apartFromZeros(kinds map[litKind][]gramLiteral) {
 func foldTogether(kinds map[litKind][]gramLiteral) {
 	for _, stride := range []int{4, 2, 1} {
 		from, to := litKind{stride: stride}, litKind{stride: stride, fold: caseFold}
-		if len(kinds[to]) > 0 && len(kinds[from])+len(kinds[to]) <= splitAbove {
+		if len(kinds[to]) > 0 && len(kinds[from])+len(kinds[to]) <= foldBelow {
 			kinds[to] = append(kinds[to], kinds[from]...)
 			delete(kinds, from)
 		}
@@ -335,25 +335,7 @@ func (k *setKernel) addGrams(level simd.Level, c litKind, lits []gramLiteral) er
 	if c.wild {
 		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
 	}
-	// Long grams tell more, but short literals have none. Where there are many
-	// literals, the short and the long ones are looked for apart.
-	isShort := func(l gramLiteral) bool { return l.last-l.first < 11 }
-	var short []gramLiteral
-	if len(lits) >= splitAbove {
-		for _, l := range lits {
-			if isShort(l) {
-				short = append(short, l)
-			}
-		}
-	}
-	if len(short) == 0 || len(short) == len(lits) {
-		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
-	}
-	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold, false)); err != nil {
-		return err
-	}
-	long := slices.DeleteFunc(lits, isShort)
-	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold, false))
+	return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
 }
 
 const (
@@ -364,9 +346,9 @@ const (
 	maxValues = 256
 	maxWild   = 1 << 20
 
-	// splitAbove is from how many literals on they are looked for in two parts, by
-	// length.
-	splitAbove = 4000
+	// foldBelow is up to how many literals are looked for in one part though case counts for
+	// some of them only.
+	foldBelow = 4000
 
 	// maxOtherPasses is the most passes that parts by grams may take over memory to be of use where
 	// a teddyPart lets too much through.

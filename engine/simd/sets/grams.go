@@ -92,6 +92,10 @@ const (
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
 
+	// maxRehash is how many hashes are tried so that zeros do not share a gram's bit: with one bit in
+	// eight set, they do after so many once in 2·10^7 sets.
+	maxRehash = 8
+
 	// maxExcerpt is the highest offset at which an excerpt may begin, from the first byte of the
 	// literal on that may be in one.
 	maxExcerpt = 64
@@ -145,6 +149,7 @@ func newHashTables(level simd.Level, set *literalSet, lits []gramLiteral, stride
 		}
 	}
 	p.Reserve(grams)
+	p.addGrams(lits, begins)
 	p.windows = simd.NewWindows(level, windows, stride, window, fold)
 	items := make([]keyedEntry, 0, windows)
 	var values []uint64
@@ -153,22 +158,14 @@ func newHashTables(level simd.Level, set *literalSet, lits []gramLiteral, stride
 		begin := int(begins[i])
 		p.minOff = min(p.minOff, begin)
 		p.maxOff = max(p.maxOff, begin)
-		p.noteZeros(set.lit(l.lit), begin)
-		for j := range stride {
-			values = p.gramsOf(values[:0], l, begin+j)
+		if !wild {
+			items = append(items, p.addWindow(p.windows.At(set.from(l.lit, begin), 0), l.lit, begin))
+		} else {
+			values = p.gramsOf(values[:0], l, begin)
 			set.check.Step(len(values) / 16)
-			for _, g := range values {
-				p.Add(g)
-			}
-			if j > 0 || !wild {
-				continue
-			}
 			for _, g := range values {
 				items = append(items, p.addWindow(g, l.lit, begin))
 			}
-		}
-		if !wild {
-			items = append(items, p.addWindow(p.windows.At(set.from(l.lit, begin), 0), l.lit, begin))
 		}
 		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
 			if p.far == nil {
@@ -186,6 +183,31 @@ func newHashTables(level simd.Level, set *literalSet, lits []gramLiteral, stride
 		}
 	}
 	return p
+}
+
+// addGrams adds all grams of the literals' excerpts to the filter's table. Zeros are the commonest
+// memory, so it sees to it that they do not share a gram's bit.
+func (p *gramPart) addGrams(lits []gramLiteral, begins []uint8) {
+	for i, l := range lits {
+		p.set.check.Step(1)
+		p.noteZeros(p.set.lit(l.lit), int(begins[i]))
+	}
+	var values []uint64
+	for tries := 0; tries == 0 || tries < maxRehash && p.Zeros == simd.ZerosNever && p.HasZeros(); tries++ {
+		if tries > 0 {
+			p.Rehash()
+		}
+		for i, l := range lits {
+			p.set.check.Step(1)
+			for j := range p.stride {
+				values = p.gramsOf(values[:0], l, int(begins[i])+j)
+				p.set.check.Step(len(values) / 16)
+				for _, g := range values {
+					p.Add(g)
+				}
+			}
+		}
+	}
 }
 
 // addWindow adds the window w of a literal, at offset off, to the bitmap. It returns what has to be

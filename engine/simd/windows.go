@@ -1,6 +1,9 @@
 package simd
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Windows is a set of windows, strings of 4 to WindowSize bytes, as a bitmap that tells of each
 // whether it may be in the set. What stands behind a filter of grams asks it for the windows at each of
@@ -79,7 +82,7 @@ func (w *Windows) Has(key uint32) bool {
 func (w *Windows) Look(dst []uint32, b []byte, cand []uint32) int {
 	n := 0
 	ahead := uint32(w.Stride - 1)
-	for len(cand) > 0 && (cand[0] < ahead || w.look == nil) {
+	for len(cand) > 0 && cand[0] < ahead {
 		n = w.lookOne(dst, n, b, cand[0])
 		cand = cand[1:]
 	}
@@ -89,11 +92,29 @@ func (w *Windows) Look(dst []uint32, b []byte, cand []uint32) int {
 	}
 	for some := cand[:inner]; len(some) > 0; {
 		k := min(len(some), lookBlock)
-		n += w.look(w, dst[n:], b, some[:k])
+		if w.look == nil {
+			n += w.lookGo(dst[n:], b, some[:k])
+		} else {
+			n += w.look(w, dst[n:], b, some[:k])
+		}
 		some = some[k:]
 	}
 	for _, t := range cand[inner:] {
 		n = w.lookOne(dst, n, b, t)
+	}
+	return n
+}
+
+// lookGo does what Look does for candidates before which there are Stride − 1 bytes of b, and behind
+// which there are WindowSize.
+func (w *Windows) lookGo(dst []uint32, b []byte, cand []uint32) int {
+	n, words, toBit, fold, mask, ahead := 0, w.words, w.toBit&31, w.Fold, w.Mask, w.Stride-1
+	for _, t := range cand {
+		for s := int(t) - ahead; s <= int(t); s++ {
+			i := uint32(((binary.LittleEndian.Uint64(b[s:])|fold)&mask)*windowMul>>32) >> toBit
+			dst[n] = uint32(s)
+			n += int(words[i>>5] >> (i & 31) & 1)
+		}
 	}
 	return n
 }

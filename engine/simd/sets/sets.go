@@ -235,7 +235,13 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 			}
 			continue
 		}
-		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo)
+		if k.first == nil {
+			// Each literal was given once: hits are sorted by what is reported.
+			for i, h := range sc.hits {
+				sc.hits[i] = h>>32<<32 | uint64(k.indexes[uint32(h)])
+			}
+		}
+		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo, hi)
 		m, stop := k.emit(dst[n:], sc.hits, hi)
 		n += m
 		if stop < hi {
@@ -267,20 +273,13 @@ func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
 
 // emit turns hits, which must be sorted, into matches, as long as all matches of an offset fit into
 // dst. It returns how many it wrote, and the offset of the first that it did not write; hi where it
-// wrote all.
+// wrote all. Hits are of indexes where each literal was given once, and else of literals.
 func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
+	if k.first == nil {
+		return emitOnce(dst, hits, hi)
+	}
 	for i := 0; i < len(hits); {
 		s := uint32(hits[i] >> 32)
-		if k.first == nil && (i+1 == len(hits) || uint32(hits[i+1]>>32) != s) {
-			// This is nearly always so: one literal at the offset, given once.
-			if n == len(dst) {
-				return n, int(s)
-			}
-			dst[n] = Match{s, k.indexes[uint32(hits[i])]}
-			n++
-			i++
-			continue
-		}
 		j, count := i, 0
 		for ; j < len(hits) && uint32(hits[j]>>32) == s; j++ {
 			count += k.count(uint32(hits[j]))
@@ -293,11 +292,7 @@ func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 		at := 0
 		for _, h := range hits[i:j] {
 			u := uint32(h)
-			first, last := u, u+1
-			if k.first != nil {
-				first, last = k.first[u], k.first[u+1]
-			}
-			for _, index := range k.indexes[first:last] {
+			for _, index := range k.indexes[k.first[u]:k.first[u+1]] {
 				here[at] = Match{s, index}
 				at++
 			}
@@ -308,4 +303,20 @@ func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 		i = j
 	}
 	return n, hi
+}
+
+// emitOnce does what emit does where hits are of indexes.
+func emitOnce(dst []Match, hits []uint64, hi int) (n, stop int) {
+	if len(hits) > len(dst) {
+		s := hits[len(dst)] >> 32 // of the first for which there is no room
+		hi = int(s)
+		hits = hits[:len(dst)]
+		for len(hits) > 0 && hits[len(hits)-1]>>32 == s {
+			hits = hits[:len(hits)-1]
+		}
+	}
+	for i, h := range hits {
+		dst[i] = Match{uint32(h >> 32), uint32(h)}
+	}
+	return len(hits), hi
 }

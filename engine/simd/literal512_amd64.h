@@ -66,6 +66,8 @@ next_group512:
 	SHLXQ    R15, R14, R14
 	XORL     DI, DI
 
+	// This loop has too much to do for the processor to get far ahead by itself, so memory is asked for
+	// ahead, by 4 KiB.
 pair512:
 	LEAQ  256(R8), AX
 	CMPQ  AX, R9

@@ -65,6 +65,7 @@ TEXT ·scanTeddyVBMI(SB), NOSPLIT, $0-8
 	CMPQ R8, R13
 	JLT  single
 
+	// Memory is asked for ahead, by 4 KiB, as in literal512_amd64.h.
 next:
 	CMPQ       R11, R12
 	JGT        done

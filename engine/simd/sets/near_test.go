@@ -152,14 +152,19 @@ func TestTeddyHandsOver(t *testing.T) {
 		if l == simd.Reference {
 			return
 		}
-		k := mustSet(t, l, lits).(*setKernel)
-		p, ok := k.parts[0].(*teddyPart)
-		if !ok {
-			if l > simd.Generic {
-				t.Errorf("the first part is %T", k.parts[0])
-			}
-			return
+		set := newLiteralSet(simd.Plain(lits...), nil)
+		kinds := map[litKind][]gramLiteral{}
+		var all []uint32
+		for u := range uint32(len(set.lits)) {
+			c, lit := set.kindOf(u, 1)
+			kinds[c], all = append(kinds[c], lit), append(all, u)
 		}
+		p, err := newTeddyPart(l, set, all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.others.make = func() ([]setPart, error) { return set.gramPartsOf(l, kinds) }
+		k := &setKernel{literalSet: set, parts: []setPart{p}, shortest: 8}
 		sc, at, over, back := new(Scratch), 0, false, false
 		var got []Match
 		for at < len(b) {

@@ -17,9 +17,10 @@ type corpus struct {
 	Mebibytes int
 	Seed      uint64
 	// These are how many of 100 pages are of each kind.
-	Zero, Pointers, Text, Code, Random, Noise int
-	Zeros                                     float64 // the share of zero bytes in noise, from 0 to 1
-	Letters                                   string  // what all bytes are drawn from, in place of pages
+	Zero, Pointers, Text, Prose, Code, Random, Noise int
+	Words                                            int     // how many different words prose has
+	Zeros                                            float64 // the share of zero bytes in noise, from 0 to 1
+	Letters                                          string  // what all bytes are drawn from, in place of pages
 
 	Process     []string // a command that prints a line when it is ready, and waits
 	Environment string   // the environment variable that has the path of a file
@@ -67,6 +68,7 @@ func (c corpus) fill(b []byte) {
 		}
 		return
 	}
+	prose := proseOf(c.Words)
 	for at := 0; at < len(b); at += 4096 {
 		page := b[at:min(at+4096, len(b))]
 		page[0] = 1 // until it is written, a page is the one zero page that all share,
@@ -76,7 +78,7 @@ func (c corpus) fill(b []byte) {
 			share int
 			fill  func(*rand.Rand, []byte)
 		}{
-			{c.Zero, func(*rand.Rand, []byte) {}}, {c.Pointers, pointers}, {c.Text, text}, {c.Code, code}, {c.Random, random}, {c.Noise, c.noise},
+			{c.Zero, func(*rand.Rand, []byte) {}}, {c.Pointers, pointers}, {c.Text, text}, {c.Prose, prose}, {c.Code, code}, {c.Random, random}, {c.Noise, c.noise},
 		} {
 			if k -= kind.share; k < 0 {
 				kind.fill(rnd, page)
@@ -103,6 +105,24 @@ func pointers(rnd *rand.Rand, page []byte) {
 func text(rnd *rand.Rand, page []byte) {
 	for n := 0; n < len(page); {
 		n += copy(page[n:], fmt.Sprintf("%s_%x ", names[rnd.IntN(len(names))], rnd.Uint32()))
+	}
+}
+
+// proseOf returns what fills a page with words in random order, n different ones that are always the
+// same.
+func proseOf(n int) func(*rand.Rand, []byte) {
+	rnd := rand.New(rand.NewPCG(1, 43))
+	words := make([]string, n)
+	for i := range words {
+		for range 1 + rnd.IntN(4) {
+			words[i] += string("bcdfghklmnprstvwz"[rnd.IntN(17)]) + string("aeiou"[rnd.IntN(5)]) + []string{"", "", "n", "r", "s", "t"}[rnd.IntN(6)]
+		}
+		words[i] += " "
+	}
+	return func(rnd *rand.Rand, page []byte) {
+		for n := 0; n < len(page); {
+			n += copy(page[n:], words[rnd.IntN(len(words))])
+		}
 	}
 }
 
@@ -190,7 +210,13 @@ func (g *generate) literals(memory []byte) []literal {
 				}
 			}
 		}
-		if !g.suits(b) || seen[string(b)] || common(b) {
+		if !g.suits(b) || common(b) {
+			continue
+		}
+		if g.Changed > 0 && len(out)%8 > 0 {
+			g.change(rnd, b, memory)
+		}
+		if seen[string(b)] || b[0] == 0 {
 			continue
 		}
 		seen[string(b)] = true
@@ -229,6 +255,19 @@ func (g *generate) literals(memory []byte) []literal {
 		out = append(out, l)
 	}
 	return out
+}
+
+// change gives each byte of b, with the probability Changed, another value: that of a byte of text from
+// memory.
+func (g *generate) change(rnd *rand.Rand, b, memory []byte) {
+	for i := range b {
+		if rnd.Float64() >= g.Changed {
+			continue
+		}
+		for b[i] = 0; b[i] < ' ' || b[i] > '~'; {
+			b[i] = memory[rnd.IntN(len(memory))]
+		}
+	}
 }
 
 // suits reports whether somebody might look for b: its bytes are not all alike, and

@@ -48,6 +48,7 @@ type generate struct {
 	Wide     float64 // the share of text in UTF-16
 	Regexp   float64 // the share of text with some digits behind it
 	Keys     bool    // under any key, of what has no mask and is not wide
+	Changed  float64 // the share of bytes that are changed to others of text, in all but every eighth literal
 	Text     bool    // only printable characters, so that all peers take them
 	Common   bool    // literals may be all over the corpus
 	Seed     uint64

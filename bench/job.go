@@ -94,7 +94,7 @@ func (j *job) count(memory []byte) uint64 {
 	if len(j.literals) > 0 && j.literals[0].keys {
 		return countKeyed(j.literals, memory)
 	}
-	const most = 4
+	const most = 7
 	type hashed struct {
 		literal
 		off int // the offset of the bytes that it is hashed by
@@ -113,7 +113,7 @@ func (j *job) count(memory []byte) uint64 {
 	var sizes []int
 	for size := 1; size <= most; size++ {
 		for key := range byHead {
-			if int(key>>32) == size {
+			if int(key>>56) == size {
 				sizes = append(sizes, size)
 				break
 			}
@@ -180,9 +180,9 @@ func (l literal) plainBytes(most int) (off, size int) {
 	return off, size
 }
 
-// headKey returns a key of the first size bytes of b, at most 4, and of size.
+// headKey returns a key of the first size bytes of b, at most 7, and of size.
 func headKey(b []byte, size int) uint64 {
-	key := uint64(size) << 32
+	key := uint64(size) << 56
 	for i := range size {
 		key |= uint64(b[i]) << (8 * i)
 	}

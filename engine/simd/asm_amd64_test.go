@@ -16,6 +16,7 @@ import (
 // predicates has, for every function in assembly, the predicate that stands
 // before it.
 var predicates = map[string]features{
+	"lookWindowsBMI2":   windowsBMI2Needs,
 	"readAVX2":          readAVX2Needs,
 	"readAVX512":        readAVX512Needs,
 	"scanClassAVX2":     classAVX2Needs,
@@ -49,7 +50,7 @@ var predicates = map[string]features{
 
 // plain has the instructions that every amd64 machine has.
 var plain = strings.Fields(`
-	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULQ
+	ADCQ ADDL ADDQ ANDL ANDQ BSWAPL BSWAPQ BTL CMOVQCC CMOVQGT CMOVQHI CMOVQLT CMPB CMPL CMPQ IMUL3L IMUL3Q IMULL IMULQ
 	INCQ JB JCC JE JEQ JGE JGT JHI JLE JLT JMP JNE JNZ JZ LEAL LEAQ MOVBLSX MOVBLZX MOVL MOVQ MOVWLZX NEGL NEGQ NOTL NOTQ
 	ORL ORQ PREFETCHT0 RET SBBQ SHLL SHLQ SHRL SHRQ SUBQ TESTL TESTQ XORL`)
 

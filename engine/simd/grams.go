@@ -8,10 +8,11 @@ import "math/bits"
 // With x the eight bytes at a position, little-endian, the gram there is g = (x |
 // Fold) & Mask. It can be in the set only if its bit in the bitmap is set:
 //
-//	h = low half of g · gramMul + high half of g · gramMulHigh, in 32 bits
+//	h = low half of g · mul + high half of g · gramMulHigh, in 32 bits
 //	words[h >> toBit >> 5], bit h >> toBit & 31
 //
-// So a gram sets one bit, and the bitmap is small enough to stay in a near cache.
+// So a gram sets one bit, and the bitmap is small enough to stay in a near cache. Some other gram has
+// the same bit, and memory may be full of that; then Rehash, with which others have it.
 type Grams struct {
 	Size  int    // of a gram, in bytes: 4 to 8
 	Fold  uint64 // bits that are set in every gram, so that it does not count what they are in memory
@@ -20,6 +21,7 @@ type Grams struct {
 
 	words []uint32
 	toBit uint32
+	mul   uint32
 }
 
 // Zeros tells at which grams of zeros a literal may be. Zeros are the commonest
@@ -43,7 +45,7 @@ const (
 )
 
 const (
-	gramMul     = 0x9e3779b1 // hash to the bit of the filter
+	gramMul     = 0x9e3779b1 // hash to the bit of the filter, to begin with
 	gramMulHigh = 0x85ebca77
 
 	// A bitmap has at least 1<<minFilter bits, and about gramBits bits a gram,
@@ -57,7 +59,7 @@ const (
 // NewGramSet returns an empty set of grams of size bytes, 4 to 8, in which the
 // bits of fold do not count. Reserve has to come before Add.
 func NewGramSet(size int, fold uint64) Grams {
-	return Grams{Size: size, Fold: fold, Mask: ^uint64(0) >> (64 - 8*size)}
+	return Grams{Size: size, Fold: fold, Mask: ^uint64(0) >> (64 - 8*size), mul: gramMul}
 }
 
 // Reserve makes the bitmap, empty and of a size that suits so many grams.
@@ -70,6 +72,16 @@ func (g *Grams) Reserve(grams int) {
 	g.words = make([]uint32, 1<<width/32)
 	g.toBit = uint32(32 - width)
 }
+
+// Rehash empties the set, and has the grams that are added from now on share bits with other ones than
+// before.
+func (g *Grams) Rehash() {
+	g.words = make([]uint32, len(g.words))
+	g.mul = g.mul*gramMulHigh | 1
+}
+
+// HasZeros reports whether a gram of zeros may have been added.
+func (g *Grams) HasZeros() bool { return g.Has(g.Fold & g.Mask) }
 
 // NewGrams makes a kernel of a level that reports where grams stand that may be in
 // the set; it looks at every fourth position from the start of a Scan on. All levels
@@ -96,7 +108,7 @@ func (g *Grams) Of(b []byte, s int) uint64 { return (UpTo8(b, s) | g.Fold) & g.M
 
 // bit returns the number of a gram's bit in the bitmap.
 func (g *Grams) bit(gram uint64) uint32 {
-	return (uint32(gram)*gramMul + uint32(gram>>32)*gramMulHigh) >> g.toBit
+	return (uint32(gram)*g.mul + uint32(gram>>32)*gramMulHigh) >> g.toBit
 }
 
 // Add adds a gram, as Of returns it, to the set.

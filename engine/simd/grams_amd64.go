@@ -36,6 +36,7 @@ type gramState struct {
 	fold  uint32
 	high  uint32 // which bits of a gram's high 4 bytes count
 	toBit uint32
+	mul   uint32
 	zeros Zeros
 }
 
@@ -66,7 +67,7 @@ func newGramsAVX512(g *Grams) Kernel {
 func newGramsAsm(g *Grams, of Level, gathers bool) Kernel {
 	return &gramsAsm{g, of, gathers, gramState{
 		words: unsafe.SliceData(g.words), fold: uint32(g.Fold), high: uint32(g.Mask >> 32),
-		toBit: g.toBit, zeros: g.Zeros,
+		toBit: g.toBit, mul: g.mul, zeros: g.Zeros,
 	}}
 }
 

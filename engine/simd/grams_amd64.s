@@ -49,8 +49,7 @@ TEXT ·scanGramsAVX512(SB), NOSPLIT, $0-8
 	VPBROADCASTD gramState_fold(DI), Z20
 	VPBROADCASTD gramState_high(DI), Z21
 	VPBROADCASTD gramState_toBit(DI), Z24
-	MOVL         $const_gramMul, AX
-	VPBROADCASTD AX, Z22
+	VPBROADCASTD gramState_mul(DI), Z22
 	MOVL         $const_gramMulHigh, AX
 	VPBROADCASTD AX, Z23
 	MOVL         $1, AX
@@ -157,9 +156,7 @@ TEXT ·scanGramsAVX2(SB), NOSPLIT, $0-8
 	VPBROADCASTD gramState_fold(DI), Y8
 	VPBROADCASTD gramState_high(DI), Y9
 	VMOVD        gramState_toBit(DI), X12
-	MOVL         $const_gramMul, AX
-	VMOVD        AX, X10
-	VPBROADCASTD X10, Y10
+	VPBROADCASTD gramState_mul(DI), Y10
 	MOVL         $const_gramMulHigh, AX
 	VMOVD        AX, X11
 	VPBROADCASTD X11, Y11
@@ -198,7 +195,7 @@ done256:
 	ORL    gramState_fold(DI), AX     \
 	ORL    gramState_fold(DI), DX     \
 	ANDL   gramState_high(DI), DX     \
-	IMUL3L $const_gramMul, AX, AX     \
+	IMULL  gramState_mul(DI), AX      \
 	IMUL3L $const_gramMulHigh, DX, DX \
 	ADDL   DX, AX                     \
 	SHRXL  R13, AX, AX                \

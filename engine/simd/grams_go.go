@@ -12,7 +12,7 @@ func (*gramGo) Level() Level { return Generic }
 
 func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	end := clip(dst, b, from, to, k.Size)
-	words, mask, fold, toBit := k.words, k.Mask, k.Fold, k.toBit&31
+	words, mask, fold, toBit, mul := k.words, k.Mask, k.Fold, k.toBit&31, k.mul
 	s := from
 	if s < 4 {
 		n, s = k.each(dst, n, b, s, min(end, 4))
@@ -29,7 +29,7 @@ func (k *gramGo) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		m := 0
 		for i := 0; i < 64; i += 4 {
 			g := (binary.LittleEndian.Uint64(at[4+i:]) | fold) & mask
-			h := (uint32(g)*gramMul + uint32(g>>32)*gramMulHigh) >> toBit
+			h := (uint32(g)*mul + uint32(g>>32)*gramMulHigh) >> toBit
 			out[m&15] = uint32(s + i)
 			m += int(words[h>>5] >> (h & 31) & 1)
 		}

@@ -15,6 +15,9 @@ func gramSet(rnd *rand.Rand, letters string, n, size int, fold uint64, zeros Zer
 	g := NewGramSet(size, fold)
 	g.Zeros = zeros
 	g.Reserve(n)
+	for range rnd.IntN(3) {
+		g.Rehash()
+	}
 	for range n {
 		g.Add(g.Of(append(simdtest.Letters(rnd, letters, rnd.IntN(9)), "\x01\x02\x03\x04\x05\x06\x07\x08"...), 0))
 	}
@@ -105,6 +108,46 @@ func TestGramsHave(t *testing.T) {
 		}
 		if through > 500 { // one in 64 is expected
 			t.Errorf("grams of %d: %d of 10,000 are let through", size, through)
+		}
+	}
+}
+
+// With another hash, grams share bits with others than before.
+func TestRehash(t *testing.T) {
+	rnd := testenv.Seeded(t, 25, 26)
+	for size := 4; size <= 8; size++ {
+		g := NewGramSet(size, 0)
+		g.Reserve(1000)
+		var grams []uint64
+		for range 1000 {
+			grams = append(grams, rnd.Uint64()&g.Mask)
+		}
+		others := make([]uint64, 10_000)
+		for i := range others {
+			others[i] = rnd.Uint64() & g.Mask
+		}
+		for range 8 {
+			for _, gram := range grams {
+				g.Add(gram)
+			}
+			for _, gram := range grams {
+				if !g.Has(gram) {
+					t.Fatalf("%#x was added and is not there", gram)
+				}
+			}
+			through := others[:0:0]
+			for _, gram := range others {
+				if g.Has(gram) {
+					through = append(through, gram)
+				}
+			}
+			if g.Rehash(); len(through) > 500 { // one in 64 is expected
+				t.Errorf("grams of %d: %d of 10,000 are let through", size, len(through))
+			}
+			others = through // hardly any of them has such a bit every time
+		}
+		if len(others) > 1 {
+			t.Errorf("grams of %d: %d share bits with 8 hashes", size, len(others))
 		}
 	}
 }

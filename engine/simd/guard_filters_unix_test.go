@@ -101,3 +101,14 @@ func guardTeddy(t *testing.T, p *Teddy, k Kernel, mem []byte) {
 		})
 	}
 }
+
+// TestWindowsGuard looks up windows at either edge of readable memory.
+func TestWindowsGuard(t *testing.T) {
+	mem := simdtest.Guarded(t, os.Getpagesize())
+	copy(mem, simdtest.Letters(testenv.Seeded(t, 47, 48), "abAB\x00\x01\x02", len(mem)))
+	eachWindows(t, func(t *testing.T, w *Windows) {
+		for n := 0; n <= 100; n++ {
+			simdtest.Edges(mem, n, func(b []byte) { compareLook(t, w, b) })
+		}
+	})
+}

@@ -66,10 +66,16 @@ next_group512:
 	SHLXQ    R15, R14, R14
 	XORL     DI, DI
 
+	// This loop has too much to do for the processor to get far ahead by itself, so memory is asked for
+	// ahead, by 4 KiB.
 pair512:
 	LEAQ  256(R8), AX
 	CMPQ  AX, R9
 	JGT   restpair512
+	PREFETCHT0 4096(BX)(R8*1)
+	PREFETCHT0 4160(BX)(R8*1)
+	PREFETCHT0 4224(BX)(R8*1)
+	PREFETCHT0 4288(BX)(R8*1)
 	PAIR512(0)
 	PAIR512(64)
 	PAIR512(128)

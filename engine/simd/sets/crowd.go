@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A crowd is the literals that have an excerpt at the same offset, where many
-// literals have that excerpt. They ascend, so that those that stand at a position
+// A crowd is the literals that have a window at the same offset, where many
+// literals have that window. They ascend, so that those that stand at a position
 // of memory are found by binary search: a literal that stands there is not
 // above the memory, and it is the greatest literal that is not above it, or a
 // prefix of that one. Masked literals have no such order, and are compared
@@ -19,14 +19,14 @@ type crowd struct {
 	masked []uint32
 }
 
-// crowd turns the list at index list of p.excerpts.entries into crowds, one for each
+// crowd turns the list at index list of p.table.entries into crowds, one for each
 // offset.
 func (p *gramPart) crowd(list uint32) {
 	n := uint32(1)
-	for p.excerpts.entries[list+n-1].off&gramLast == 0 {
+	for p.table.entries[list+n-1].off&gramLast == 0 {
 		n++
 	}
-	entries := p.excerpts.entries[list : list+n]
+	entries := p.table.entries[list : list+n]
 	slices.SortFunc(entries, func(a, b gramEntry) int {
 		p.set.check.Step(1)
 		return cmp.Or(int(a.off&gramOff)-int(b.off&gramOff), cmp.Compare(a.lit, b.lit)) // a part has them in any order
@@ -49,7 +49,7 @@ func (p *gramPart) crowd(list uint32) {
 		}
 		c.lits, c.prefix = append(c.lits, e.lit), append(c.prefix, prefix)
 	}
-	entries[0] = gramEntry{uint32(len(p.crowds)), gramCrowd}
+	entries[0] = gramEntry{uint32(len(p.crowds)), gramCrowd | (maxList+1)<<gramCount}
 	p.crowds = append(p.crowds, crowds)
 }
 

@@ -18,9 +18,12 @@ import (
 // 3, up to 8. Literals of 5 and 6 bytes have excerpts with two grams of 4 or 5 bytes, and every 2nd
 // position is looked at; those of 4 bytes have one gram, and every position is.
 //
-//	filter    for each position, is the gram in a bitmap?    nearly always not
-//	table     for each candidate, which literals have it, and where?
+//	filter    for each position, is the gram in a bitmap?       often not
+//	windows   where may its excerpt begin? is the window there in another bitmap?   nearly always not
+//	table     for each that is, which literals have the window, and where?
 //	verify    the first eight bytes of the literal, then all of it
+//
+// The window is the first eight bytes of the excerpt, or fewer where it has fewer.
 //
 // This is Wu and Manber, "A fast algorithm for multi-pattern searching" (1994), turned round. They
 // enter few blocks, and shift by how far away the nearest is, which falls to nothing as a set
@@ -30,14 +33,15 @@ import (
 //
 //  1. The excerpt is not where the literal begins but where it is least like
 //     other memory and least like the other literals; see excerpts.
-//  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. Most of
-//     what it lets through fails at the table, where keys are compared; the loads of several positions
-//     are under way at the same time.
+//  2. A gram sets one bit of the bitmap, which has as many bits as stay in a near cache. What it
+//     lets through fails at the windows: memory may be full of a set's grams, such as text of the
+//     same words, and yet have few of its windows. A candidate may be any gram of an excerpt, so
+//     that up to four windows are looked up, of which none waits for another one.
 //  3. Zeros are the commonest memory: they are passed over before anything else is looked at,
 //     unless a literal is mostly zeros; see simd.Zeros.
-//  4. Where many literals still have the same gram, they are looked up by their whole excerpt; where
-//     many have the same excerpt, by binary search; see crowd. Literals longer than farSize are
-//     verified in linear time, however regular they and memory are.
+//  4. Where many literals have the same window, they are looked up by binary search; see crowd.
+//     Literals longer than farSize are verified in linear time, however regular they and memory
+//     are.
 //  5. In a part that is caseless, bit 5 of every byte is set before a gram is looked up, in
 //     literals and in memory. So such a part is for literals whose mask leaves out that bit of
 //     letters, as that of text in either case does; other literals may be in it to save a pass over
@@ -53,33 +57,27 @@ type gramPart struct {
 	stride int      // from one gram that is looked at to the next, in bytes: 4, 2 or 1
 	wild   bool     // grams may have several values
 
-	// Bit j of near[i][c] is set where, if the zeros at a position are gram j of an excerpt, byte i
-	// of those near them may be c; see nearOff.
-	near [6][256]uint8
+	windows simd.Windows
 
-	grams listTable // which literals have a gram, and where in them; by gramKey
+	table  listTable // which literals have a window, and where in them; by the keys of simd.Windows
+	crowds [][]crowd // the crowds of each window that many have in common
 
-	// excerpts is the same for whole excerpts, by excerptKey, of the literals that have a gram in
-	// common with many others.
-	excerpts listTable
-	crowds   [][]crowd // the crowds of each excerpt that many have in common
-
-	minOff, maxOff int // the lowest and the highest offset of a gram in its literal
+	// These are the lowest and the highest offset at which the excerpt of a literal begins.
+	minOff, maxOff int
 	far            map[uint32]*simd.Verifier
 }
 
-// A gramEntry says that a literal has a gram, or an excerpt.
+// A gramEntry says that a literal has a window.
 type gramEntry struct {
 	lit uint32 // its number, unless gramCrowd is set
-	off uint32 // the offset of the gram or excerpt in it, and flags
+	off uint32 // the offset of the window in it, and flags
 }
 
 const (
 	gramLast = 1 << 31 // marks the last entry of a list
 
-	// gramCrowd marks the first entry of a list of more than maxList, which is not gone through.
-	// For a gram, lit then has bit j where it is gram j of some excerpts, which have to be
-	// looked up; for an excerpt, lit is the index in crowds.
+	// gramCrowd marks the first entry of a list of more than maxList, which is not gone through:
+	// lit is then the index in crowds.
 	gramCrowd = 1 << 30
 
 	// From bit gramCount on, the first entry of a list has the number of its entries, or
@@ -90,10 +88,13 @@ const (
 	gramOff = 1<<gramCount - 1
 
 	gramMulExcerpt = 0x9e3779b97f4a7c15
-	gramMul2       = 0xc2b2ae3d27d4eb4f // hash to a key of the tables
 
 	// caseFold has the bits that, when set, make letters of both cases alike.
 	caseFold = 0x2020202020202020
+
+	// maxRehash is how many hashes are tried so that zeros do not share a gram's bit: with one bit in
+	// eight set, they do after so many once in 2·10^7 sets.
+	maxRehash = 8
 
 	// maxExcerpt is the highest offset at which an excerpt may begin, from the first byte of the
 	// literal on that may be in one.
@@ -118,45 +119,52 @@ type gramLiteral struct {
 // newGramPart makes the part for literals. At least stride + size − 1 bytes of each must be bytes
 // that may be in its excerpt, and unless wild, all bits of these outside fold must count.
 func newGramPart(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) (*gramPart, error) {
-	p := newHashTables(set, lits, stride, size, fold, wild)
+	p := newHashTables(level, set, lits, stride, size, fold, wild)
 	var err error
 	p.filter, err = simd.NewGrams(level, &p.Grams)
 	return p, err
 }
 
 // newHashTables makes the part without its filter.
-func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPart {
+func newHashTables(level simd.Level, set *literalSet, lits []gramLiteral, stride, size int, fold uint64, wild bool) *gramPart {
 	p := &gramPart{
 		Grams:  simd.NewGramSet(size, fold),
 		set:    set,
 		lits:   numbersOf(lits),
 		stride: stride,
 		wild:   wild,
-		minOff: maxExcerpt + stride,
+		minOff: maxExcerpt,
+	}
+	window := size
+	if !wild {
+		window = min(stride+size-1, simd.WindowSize)
 	}
 	begins := p.excerptsOf(lits)
-	grams := 0
+	grams, windows := 0, 0
 	for i, l := range lits {
 		set.check.Step(1)
+		windows += p.values(l, int(begins[i]))
 		for j := range stride {
 			grams += p.values(l, int(begins[i])+j)
 		}
 	}
 	p.Reserve(grams)
-	items := make([]keyedEntry, 0, grams)
+	p.addGrams(lits, begins)
+	p.windows = simd.NewWindows(level, windows, stride, window, fold)
+	items := make([]keyedEntry, 0, windows)
 	var values []uint64
 	for i, l := range lits {
 		set.check.Step(1)
 		begin := int(begins[i])
 		p.minOff = min(p.minOff, begin)
-		p.maxOff = max(p.maxOff, begin+stride-1)
-		p.noteZeros(set.lit(l.lit), begin)
-		for j := range stride {
-			values = p.gramsOf(values[:0], l, begin+j)
+		p.maxOff = max(p.maxOff, begin)
+		if !wild {
+			items = append(items, p.addWindow(p.windows.At(set.from(l.lit, begin), 0), l.lit, begin))
+		} else {
+			values = p.gramsOf(values[:0], l, begin)
 			set.check.Step(len(values) / 16)
 			for _, g := range values {
-				p.Add(g)
-				items = append(items, keyedEntry{gramKey(g), gramEntry{l.lit, uint32(begin + j)}})
+				items = append(items, p.addWindow(g, l.lit, begin))
 			}
 		}
 		if lit := set.bytes(l.lit); len(lit) > farSize && set.mask(l.lit) == nil {
@@ -169,10 +177,45 @@ func newHashTables(set *literalSet, lits []gramLiteral, stride, size int, fold u
 		}
 	}
 	var crowded []uint32
-	if p.grams, crowded = newListTable(items, set.check); len(crowded) > 0 && !wild {
-		p.addExcerpts(crowded, lits, begins)
+	if p.table, crowded = newListTable(items, set.check); !wild {
+		for _, list := range crowded {
+			p.crowd(list)
+		}
 	}
 	return p
+}
+
+// addGrams adds all grams of the literals' excerpts to the filter's table. Zeros are the commonest
+// memory, so it sees to it that they do not share a gram's bit.
+func (p *gramPart) addGrams(lits []gramLiteral, begins []uint8) {
+	for i, l := range lits {
+		p.set.check.Step(1)
+		p.noteZeros(p.set.lit(l.lit), int(begins[i]))
+	}
+	var values []uint64
+	for tries := 0; tries == 0 || tries < maxRehash && p.Zeros == simd.ZerosNever && p.HasZeros(); tries++ {
+		if tries > 0 {
+			p.Rehash()
+		}
+		for i, l := range lits {
+			p.set.check.Step(1)
+			for j := range p.stride {
+				values = p.gramsOf(values[:0], l, int(begins[i])+j)
+				p.set.check.Step(len(values) / 16)
+				for _, g := range values {
+					p.Add(g)
+				}
+			}
+		}
+	}
+}
+
+// addWindow adds the window w of a literal, at offset off, to the bitmap. It returns what has to be
+// added to the table.
+func (p *gramPart) addWindow(w uint64, lit uint32, off int) keyedEntry {
+	key := p.windows.Key(w)
+	p.windows.Add(key)
+	return keyedEntry{key, gramEntry{lit, uint32(off)}}
 }
 
 // values returns how many values the gram at offset off of a literal has.
@@ -198,71 +241,29 @@ func (p *gramPart) gramsOf(values []uint64, l gramLiteral, off int) []uint64 {
 	}
 }
 
-// gramKey returns the key of a gram in the table. Few other grams have the same.
-func gramKey(g uint64) uint32 { return uint32(g * gramMul2 >> 32) }
-
-// addExcerpts makes the table of excerpts for the grams whose lists are crowded.
-func (p *gramPart) addExcerpts(crowded []uint32, lits []gramLiteral, begins []uint8) {
-	in := make([]bool, len(p.set.lits)) // by literal: whether it is in one of the lists
-	for _, list := range crowded {
-		for ; ; list++ {
-			p.set.check.Step(1)
-			in[p.grams.entries[list].lit] = true
-			if p.grams.entries[list].off&gramLast != 0 {
-				break
-			}
-		}
-	}
-	for _, list := range crowded {
-		p.grams.entries[list] = gramEntry{0, gramCrowd | (maxList+1)<<gramCount}
-	}
-	var items []keyedEntry
-	for i, l := range lits {
-		p.set.check.Step(1)
-		if !in[l.lit] {
-			continue
-		}
-		excerpt := p.set.from(l.lit, int(begins[i]))
-		for j := range p.stride {
-			list := p.grams.table.find(gramKey(p.Of(excerpt, j)))
-			if e := &p.grams.entries[list]; e.off&gramCrowd != 0 {
-				e.lit |= 1 << j
-			}
-		}
-		items = append(items, keyedEntry{p.excerptKey(excerpt, 0), gramEntry{l.lit, uint32(begins[i])}})
-	}
-	p.excerpts, crowded = newListTable(items, p.set.check)
-	for _, list := range crowded {
-		p.crowd(list)
-	}
-}
-
-// excerptKey returns the key of the excerpt at b[s:] in the table of excerpts. All bytes of the excerpt
-// must be in b.
-func (p *gramPart) excerptKey(b []byte, s int) uint32 {
-	first, last := p.Of(b, s), p.Of(b, s+p.stride-1)
-	return uint32((first*gramMulExcerpt ^ last) * gramMul2 >> 32)
-}
-
 func (p *gramPart) level() simd.Level { return p.filter.Level() }
 
 func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	if sc.lists == nil {
-		sc.lists = make([]uint32, len(sc.cand))
+	if sc.begins == nil {
+		sc.begins = make([]uint32, 4*lookBlock+simd.LookRoom)
+		sc.lists = make([]uint32, verifyBlock)
 	}
 	sc.far = sc.far[:0]
 	// Any phase of the stride would do. At addresses that are 2 modulo 4, grams tell most: the
 	// upper halves of pointers and of small numbers, which are all alike, are never grams by
 	// themselves.
-	from, to := lo+p.minOff, min(hi+p.maxOff, len(b)-p.Size+1)
+	from, to := lo+p.minOff, min(hi+p.maxOff+p.stride-1, len(b)-p.Size+1)
 	from += int((2 - uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(from)) % 4 % uintptr(p.stride))
 	for ; from < min(lo+p.minOff+4, to); from += p.stride {
 		for pos := from; pos < to; {
 			n, next := p.filter.Scan(sc.cand, b, pos, to)
-			sc.through += n
-			cand, lists := p.look(b, sc.cand[:n], sc.lists)
-			if !p.verify(sc, b, cand, lists, lo, hi) {
-				return false
+			for cand := sc.cand[:n]; len(cand) > 0; {
+				some := cand[:min(len(cand), lookBlock)]
+				cand = cand[len(some):]
+				begins := sc.begins[:p.windows.Look(sc.begins, b, some)]
+				if sc.through += len(begins); !p.verify(sc, b, begins, lo, hi) {
+					return false
+				}
 			}
 			pos = next
 		}
@@ -271,27 +272,8 @@ func (p *gramPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 	return len(sc.hits) <= sc.limit
 }
 
-// look moves the candidates whose gram may be in the table to the front of cand. It returns them,
-// and for each where the list of its gram begins, or 0 where the gram may have been displaced and has to be
-// looked for. It has hardly any branches, so that loads, most of which miss the cache, need not
-// wait for each other.
-func (p *gramPart) look(b []byte, cand, lists []uint32) (kept, theirs []uint32) {
-	n := 0
-	slots, shift := p.grams.table.slots, p.grams.table.shift
-	lists = lists[:len(cand)]
-	for _, t := range cand {
-		x := simd.UpTo8(b, int(t))
-		if x&p.Mask == 0 && !p.mayBeZeros(b, int(t)) {
-			continue
-		}
-		key := gramKey((x | p.Fold) & p.Mask)
-		s := &slots[key*slotMul>>shift]
-		keep, list := s.value>>31, uint32(0)
-		if s.key == key {
-			keep, list = 1, s.value&slotValue
-		}
-		cand[n], lists[n] = t, list
-		n += int(keep)
-	}
-	return cand[:n], lists[:n]
-}
+// lookBlock is the most candidates that are looked at together.
+const lookBlock = 1024
+
+// keyAt returns the key of the window at s.
+func (p *gramPart) keyAt(b []byte, s int) uint32 { return p.windows.Key(p.windows.At(b, s)) }

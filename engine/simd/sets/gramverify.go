@@ -2,41 +2,40 @@ package sets
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"vscan/engine/simd"
 )
 
-// verify appends to sc.hits the literals that stand at a start from lo up to hi
-// and have a gram at one of the candidates; lists are those of look. It returns
-// false where hits exceed sc.limit.
+// verify appends to sc.hits the literals that stand at a start from lo up to hi and whose window is at
+// one of begins. It returns false where hits exceed sc.limit.
 //
 // Where there are many hits, no processor can predict whether a candidate is
 // one. So verify makes passes without a branch on that: each stores every pair
 // where the next kept one belongs, and goes on there if it is not kept.
 //
-//	entries    those of each candidate, as pairs of a start and a literal
+//	lists      those begins whose window is in the table
+//	pairs      the entries of each, as pairs of a start and a literal
 //	heads      of these, those where the first 8 bytes stand
 //	rests      of these, those where the next 8 and the last 8 stand: all of 24
-func (p *gramPart) verify(sc *Scratch, b []byte, cand, lists []uint32, lo, hi int) bool {
+func (p *gramPart) verify(sc *Scratch, b []byte, begins []uint32, lo, hi int) bool {
 	if sc.pairs == nil {
 		sc.pairs = make([]uint64, verifyBlock*maxList)
 	}
-	for len(cand) > 0 {
-		n := min(len(cand), verifyBlock)
-		some, theirs := cand[:n], lists[:n]
-		cand, lists = cand[n:], lists[n:]
-		if int(some[0]) < p.maxOff+8 || int(some[n-1])+farSize > len(b) {
+	for len(begins) > 0 {
+		some := begins[:min(len(begins), verifyBlock)]
+		begins = begins[len(some):]
+		if int(some[0]) < p.maxOff+8 || int(some[len(some)-1])+farSize > len(b) {
 			// Near the ends of b, there may be fewer bytes than the
 			// passes load.
-			for i, t := range some {
-				if !p.verifyAt(sc, b, int(t), theirs[i], lo, hi) {
+			for _, s := range some {
+				if list := p.table.table.find(p.keyAt(b, int(s))); list != 0 && !p.verifyAt(sc, b, int(s), list, lo, hi) {
 					return false
 				}
 			}
 			continue
 		}
+		some, theirs := p.listsOf(b, some, sc.lists)
 		pairs, ok := p.pairsOf(sc, b, some, theirs, lo, hi)
 		if !ok {
 			return false
@@ -60,19 +59,39 @@ func (p *gramPart) verify(sc *Scratch, b []byte, cand, lists []uint32, lo, hi in
 // what one pass hands to the next stays in the nearest cache.
 const verifyBlock = 256
 
-// pairsOf returns the entries of at most verifyBlock candidates as pairs,
-// start<<32 | literal. Those of a candidate that has more than maxList are
+// listsOf moves those of begins whose window may be in the table to the front. It returns them, and
+// for each where the list of its window begins, or 0 where the window may have been displaced and
+// has to be looked for. 8 bytes of b must follow each.
+func (p *gramPart) listsOf(b []byte, begins, lists []uint32) (kept, theirs []uint32) {
+	n := 0
+	slots, shift := p.table.table.slots, p.table.table.shift
+	lists = lists[:len(begins)]
+	for _, at := range begins {
+		key := p.windows.Key((binary.LittleEndian.Uint64(b[at:]) | p.windows.Fold) & p.windows.Mask)
+		s := &slots[key*slotMul>>shift]
+		keep, list := s.value>>31, uint32(0)
+		if s.key == key {
+			keep, list = 1, s.value&slotValue
+		}
+		begins[n], lists[n] = at, list
+		n += int(keep)
+	}
+	return begins[:n], lists[:n]
+}
+
+// pairsOf returns the entries of at most verifyBlock windows as pairs,
+// start<<32 | literal. Those of a window that has more than maxList are
 // verified at once instead. It returns false where hits exceed sc.limit.
-func (p *gramPart) pairsOf(sc *Scratch, b []byte, cand, lists []uint32, lo, hi int) ([]uint64, bool) {
+func (p *gramPart) pairsOf(sc *Scratch, b []byte, begins, lists []uint32, lo, hi int) ([]uint64, bool) {
 	pairs, n := sc.pairs[:verifyBlock*maxList], 0
-	for i, t := range cand {
+	for i, t := range begins {
 		list := lists[i]
 		if list == 0 { // displaced
-			if list = p.grams.table.find(gramKey(p.Of(b, int(t)))); list == 0 {
+			if list = p.table.table.find(p.keyAt(b, int(t))); list == 0 {
 				continue
 			}
 		}
-		e := (*[maxList]gramEntry)(p.grams.entries[list:])
+		e := (*[maxList]gramEntry)(p.table.entries[list:])
 		count := int(e[0].off >> gramCount & (1<<gramCountBits - 1))
 		if count > maxList {
 			if !p.verifyAt(sc, b, int(t), list, lo, hi) {
@@ -147,45 +166,25 @@ func (p *gramPart) withRests(b []byte, pairs []uint64) []uint64 {
 // bytes or more.
 func (l *setLiteral) less8() uint32 { return (64 - 8*min(l.size, 8)) & 63 }
 
-// verifyAt does what verify does for the one candidate at t; list is 0 or its
-// list. It returns false where hits exceed sc.limit.
+// verifyAt does what verify does for the one window at t; list is its list. It returns false where
+// hits exceed sc.limit.
 func (p *gramPart) verifyAt(sc *Scratch, b []byte, t int, list uint32, lo, hi int) bool {
-	if list == 0 {
-		if list = p.grams.table.find(gramKey(p.Of(b, t))); list == 0 {
-			return true
-		}
-	}
-	e := p.grams.entries[list]
+	e := p.table.entries[list]
 	if e.off&gramCrowd == 0 {
-		p.verifyList(sc, b, p.grams.entries[list:], t, lo, hi)
+		p.verifyList(sc, b, p.table.entries[list:], t, lo, hi)
 		return len(sc.hits) <= sc.limit
 	}
-	for grams := e.lit; grams != 0; grams &= grams - 1 {
-		at := t - bits.TrailingZeros32(grams)
-		if at < lo || at+p.stride+p.Size-1 > len(b) {
-			continue
-		}
-		list := p.excerpts.table.find(p.excerptKey(b, at))
-		if list == 0 {
-			continue
-		}
-		e := p.excerpts.entries[list]
-		if e.off&gramCrowd == 0 {
-			p.verifyList(sc, b, p.excerpts.entries[list:], at, lo, hi)
-			continue
-		}
-		for i := range p.crowds[e.lit] {
-			c := &p.crowds[e.lit][i]
-			if s := at - c.off; lo <= s && s < hi {
-				c.find(p.set, sc, b, s)
-			}
+	for i := range p.crowds[e.lit] {
+		c := &p.crowds[e.lit][i]
+		if s := t - c.off; lo <= s && s < hi {
+			c.find(p.set, sc, b, s)
 		}
 	}
 	return len(sc.hits) <= sc.limit
 }
 
 // verifyList appends to sc.hits the literals of a list that stand at a start from
-// lo up to hi, with their gram or excerpt at t.
+// lo up to hi, with their window at t.
 func (p *gramPart) verifyList(sc *Scratch, b []byte, list []gramEntry, t, lo, hi int) {
 	for _, e := range list {
 		if s := t - int(e.off&gramOff); lo <= s && s < hi && p.stands(sc, b, s, e.lit) {

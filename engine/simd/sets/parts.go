@@ -94,6 +94,14 @@ func longestPlain(lit simd.Lit, fold uint64) (first, last int) {
 	return first, last
 }
 
+// allKinds are the kinds of literals, those that are looked for fastest first.
+var allKinds = [...]litKind{
+	{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
+	{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
+	{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
+	{},
+}
+
 func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	k := &setKernel{literalSet: set, shortest: simd.MaxLiteral}
 	kinds := map[litKind][]gramLiteral{}
@@ -121,12 +129,7 @@ func newSetKernel(level simd.Level, set *literalSet) (*setKernel, error) {
 	// Teddy looks for all of them at once; or for those that are too short for few
 	// passes, or have too few bytes of which all bits count. Grams look for the
 	// others.
-	all := [...]litKind{
-		{stride: 4}, {stride: 4, fold: caseFold}, {stride: 4, wild: true},
-		{stride: 2}, {stride: 2, fold: caseFold}, {stride: 2, wild: true},
-		{stride: 1}, {stride: 1, fold: caseFold}, {stride: 1, wild: true},
-		{},
-	}
+	all := &allKinds
 	for i, some := range [...][]litKind{all[:], all[2:], all[3:], all[6:], all[9:]} {
 		switch i {
 		case 1:
@@ -187,7 +190,7 @@ func (set *literalSet) apartFromZeros(kinds map[litKind][]gramLiteral) {
 func foldTogether(kinds map[litKind][]gramLiteral) {
 	for _, stride := range []int{4, 2, 1} {
 		from, to := litKind{stride: stride}, litKind{stride: stride, fold: caseFold}
-		if len(kinds[to]) > 0 && len(kinds[from])+len(kinds[to]) <= splitAbove {
+		if len(kinds[to]) > 0 && len(kinds[from])+len(kinds[to]) <= foldBelow {
 			kinds[to] = append(kinds[to], kinds[from]...)
 			delete(kinds, from)
 		}
@@ -259,8 +262,32 @@ func (k *setKernel) addTeddy(level simd.Level, some []litKind, kinds map[litKind
 	if err != nil || part.rate() > teddyRate*float64(passes) || part.level() <= simd.Generic {
 		return false, err // portable code is faster with a kernel for each literal
 	}
+	if len(kinds[litKind{}]) == 0 && passes <= maxOtherPasses {
+		these := map[litKind][]gramLiteral{}
+		for _, c := range some {
+			if len(kinds[c]) > 0 {
+				these[c] = kinds[c]
+			}
+		}
+		part.others.make = func() ([]setPart, error) { return k.gramPartsOf(level, these) }
+	}
 	k.parts = append(k.parts, part)
 	return true, nil
+}
+
+// gramPartsOf returns parts by grams for the literals of some kinds, none of which has stride 0.
+func (set *literalSet) gramPartsOf(level simd.Level, kinds map[litKind][]gramLiteral) ([]setPart, error) {
+	set.apartFromZeros(kinds)
+	foldTogether(kinds)
+	k := &setKernel{literalSet: set}
+	for _, c := range allKinds {
+		if lits := kinds[c]; len(lits) > 0 {
+			if err := k.addGrams(level, c, lits); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return k.parts, nil
 }
 
 // numbersOf returns the numbers of literals.
@@ -311,6 +338,15 @@ func (k *setKernel) addParts(level simd.Level, c litKind, lits []gramLiteral) er
 		}
 		return nil
 	}
+	return k.addGrams(level, c, lits)
+}
+
+// addGrams adds the parts by grams for the literals of a kind, whose stride is not 0.
+func (k *setKernel) addGrams(level simd.Level, c litKind, lits []gramLiteral) error {
+	add := func(part setPart, err error) error {
+		k.parts = append(k.parts, part)
+		return err
+	}
 	if c.wild {
 		return add(newGramPart(level, k.literalSet, lits, c.stride, wildSize, 0, true))
 	}
@@ -320,25 +356,7 @@ func (k *setKernel) addParts(level simd.Level, c litKind, lits []gramLiteral) er
 		}
 		lits = slices.DeleteFunc(lits, isTiny)
 	}
-	// Long grams tell more, but short literals have none. Where there are many
-	// literals, the short and the long ones are looked for apart.
-	isShort := func(l gramLiteral) bool { return l.last-l.first < 11 }
-	var short []gramLiteral
-	if len(lits) >= splitAbove {
-		for _, l := range lits {
-			if isShort(l) {
-				short = append(short, l)
-			}
-		}
-	}
-	if len(short) == 0 || len(short) == len(lits) {
-		return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
-	}
-	if err := add(newGramPart(level, k.literalSet, short, c.stride, gramSize(short, c.stride), c.fold, false)); err != nil {
-		return err
-	}
-	long := slices.DeleteFunc(lits, isShort)
-	return add(newGramPart(level, k.literalSet, long, c.stride, gramSize(long, c.stride), c.fold, false))
+	return add(newGramPart(level, k.literalSet, lits, c.stride, gramSize(lits, c.stride), c.fold, false))
 }
 
 const (
@@ -349,9 +367,13 @@ const (
 	maxValues = 256
 	maxWild   = 1 << 20
 
-	// splitAbove is from how many literals on they are looked for in two parts, by
-	// length.
-	splitAbove = 4000
+	// foldBelow is up to how many literals are looked for in one part though case counts for
+	// some of them only.
+	foldBelow = 4000
+
+	// maxOtherPasses is the most passes that parts by grams may take over memory to be of use where
+	// a teddyPart lets too much through.
+	maxOtherPasses = 4
 
 	// maxLoose is the most literals, of those without enough bytes of which all
 	// bits count, that share a teddyPart, if its rate is at most maxLooseRate.

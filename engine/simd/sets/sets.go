@@ -68,14 +68,15 @@ type Kernel interface {
 // serve any number of kernels, one Scan at a time, and saves them allocations. It may keep tables
 // of the set that it served last. What is found does not depend on it.
 type Scratch struct {
-	hits  []uint64 // the hits of a stretch: start<<32 | number of the literal
-	spare []uint64 // to sort them with
-	far   []uint64 // what gramPart.stands has put off: number<<32 | start
-	cand  []uint32 // the candidates that a kernel found
-	lists []uint32 // by candidate: where the list of its gram begins, see look
-	pairs []uint64 // a start and a literal that may stand there, as in hits
-	limit int      // the most hits that it is of use to find at a time
-	size  int      // the size of the next stretch, in bytes
+	hits   []uint64 // the hits of a stretch: start<<32 | number of the literal
+	spare  []uint64 // to sort them with
+	far    []uint64 // what gramPart.stands has put off: number<<32 | start
+	cand   []uint32 // the candidates that a kernel found
+	begins []uint32 // where an excerpt may begin, see simd.Windows
+	lists  []uint32 // where the list of a window begins, see gramPart.listsOf
+	pairs  []uint64 // a start and a literal that may stand there, as in hits
+	limit  int      // the most hits that it is of use to find at a time
+	size   int      // the size of the next stretch, in bytes
 
 	through int        // how many candidates the filters let through in the stretch
 	dense   *automaton // of the set of whose literals memory is full here, else nil
@@ -249,7 +250,13 @@ func (k *setKernel) Scan(dst []Match, b []byte, from, to int, sc *Scratch) (n, n
 			}
 			continue
 		}
-		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo)
+		if k.first == nil {
+			// Each literal was given once: hits are sorted by what is reported.
+			for i, h := range sc.hits {
+				sc.hits[i] = h>>32<<32 | uint64(k.indexes[uint32(h)])
+			}
+		}
+		sc.hits, sc.spare = sortHits(sc.hits, sc.spare, lo, hi)
 		m, stop := k.emit(dst[n:], sc.hits, hi)
 		n += m
 		if stop < hi {
@@ -281,20 +288,13 @@ func (k *setKernel) find(sc *Scratch, b []byte, lo, hi int) bool {
 
 // emit turns hits, which must be sorted, into matches, as long as all matches of an offset fit into
 // dst. It returns how many it wrote, and the offset of the first that it did not write; hi where it
-// wrote all.
+// wrote all. Hits are of indexes where each literal was given once, and else of literals.
 func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
+	if k.first == nil {
+		return emitOnce(dst, hits, hi)
+	}
 	for i := 0; i < len(hits); {
 		s := uint32(hits[i] >> 32)
-		if k.first == nil && (i+1 == len(hits) || uint32(hits[i+1]>>32) != s) {
-			// This is nearly always so: one literal at the offset, given once.
-			if n == len(dst) {
-				return n, int(s)
-			}
-			dst[n] = Match{s, k.indexes[uint32(hits[i])]}
-			n++
-			i++
-			continue
-		}
 		j, count := i, 0
 		for ; j < len(hits) && uint32(hits[j]>>32) == s; j++ {
 			count += k.count(uint32(hits[j]))
@@ -307,11 +307,7 @@ func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 		at := 0
 		for _, h := range hits[i:j] {
 			u := uint32(h)
-			first, last := u, u+1
-			if k.first != nil {
-				first, last = k.first[u], k.first[u+1]
-			}
-			for _, index := range k.indexes[first:last] {
+			for _, index := range k.indexes[k.first[u]:k.first[u+1]] {
 				here[at] = Match{s, index}
 				at++
 			}
@@ -322,4 +318,20 @@ func (k *setKernel) emit(dst []Match, hits []uint64, hi int) (n, stop int) {
 		i = j
 	}
 	return n, hi
+}
+
+// emitOnce does what emit does where hits are of indexes.
+func emitOnce(dst []Match, hits []uint64, hi int) (n, stop int) {
+	if len(hits) > len(dst) {
+		s := hits[len(dst)] >> 32 // of the first for which there is no room
+		hi = int(s)
+		hits = hits[:len(dst)]
+		for len(hits) > 0 && hits[len(hits)-1]>>32 == s {
+			hits = hits[:len(hits)-1]
+		}
+	}
+	for i, h := range hits {
+		dst[i] = Match{uint32(h >> 32), uint32(h)}
+	}
+	return len(hits), hi
 }

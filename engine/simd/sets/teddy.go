@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"vscan/engine/simd"
 )
@@ -29,11 +31,34 @@ import (
 //     as long as these are few.
 //  5. Where memory turns out to be full of some excerpts, others are chosen: see
 //     teddy_tune.go.
+//  6. Where it is full of any that might be chosen, as text is of those of literals that
+//     nearly stand in it, other parts look for the literals: grams tell more, though
+//     to look for them takes longer where both tell enough.
 type teddyPart struct {
 	set   *literalSet
 	lits  []uint32
 	asked simd.Level // the level that was asked for
 	teddyTuning
+	others lazyParts
+	away   atomic.Int32 // how many of the next finds the others do alone
+	rest   atomic.Int32 // how many it was the last time
+}
+
+// lazyParts are parts that look for the same literals as another one. They are made when they are
+// first needed.
+type lazyParts struct {
+	make  func() ([]setPart, error) // nil: there are none
+	once  sync.Once
+	parts []setPart
+}
+
+// get returns the parts, none where there are none.
+func (l *lazyParts) get() []setPart {
+	if l.make == nil {
+		return nil
+	}
+	l.once.Do(func() { l.parts, _ = l.make() }) // an error does not happen: the level was checked before
+	return l.parts
 }
 
 // teddyTables are the excerpts of a part's literals, and the filter that looks for them.
@@ -58,6 +83,19 @@ const (
 	// level AVX2, on made-up memory and on that of a Python process, Teddy was 1.1 to
 	// 2.4 times as fast below it, and in one case of ten 0.7 times.
 	teddyRate = 3.5e-4
+
+	// Memory is full of a part's excerpts where its filter lets through more than one of
+	// teddyFull positions, and teddyLeast of teddyCandidates.
+	teddyFull                   = 256
+	teddyCandidates, teddyLeast = 192, 96
+
+	// The others then search so many bytes, twice as many each time that memory is still full
+	// behind them.
+	leastAside, mostAside = 32 << 10, 256 << 10
+
+	// Where they searched more than half of a stretch, they search the next one alone, and up to
+	// so many where that is so again and again.
+	mostAway = 15
 )
 
 // A teddyPlan is the excerpts of literals in buckets, and the literals.
@@ -204,36 +242,82 @@ func (p *teddyPlan) fill(all []teddyChoice) {
 }
 
 func (p *teddyPart) find(sc *Scratch, b []byte, lo, hi int) bool {
+	if p.away.Load() > 0 {
+		p.away.Add(-1)
+		return p.findAside(sc, b, lo, hi)
+	}
 	t := p.tuned.Load()
-	had, through, around := len(sc.hits), 0, 0
+	vain, around, byOthers := 0, 0, 0
+	had, first, aside := len(sc.hits), lo, leastAside // starts below first have been looked at
 	from, to := lo+t.minOff, hi+t.maxOff
 	for from < to {
-		n, next := t.filter.Scan(sc.cand, b, from, to)
+		n, next := t.filter.Scan(sc.cand[:teddyCandidates], b, from, to)
+		if n > 0 {
+			around = int(sc.cand[n/2])
+		}
+		if n >= teddyLeast && n*teddyFull > next-from {
+			if p.others.get() != nil {
+				vain += n
+				if aside = min(2*aside, mostAside); from > first+t.minOff {
+					aside = leastAside
+				}
+				start := max(first, from-t.maxOff)
+				sc.hits = deleteFrom(sc.hits, had, start)
+				first = min(start+aside, hi)
+				if byOthers += first - start; !p.findAside(sc, b, start, first) {
+					return false
+				}
+				had, from = len(sc.hits), first+t.minOff
+				continue
+			}
+		}
 		sc.through += n
-		sc.hits = t.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		hits := len(sc.hits)
+		sc.hits = t.verify(sc.hits, sc.cand[:n], b, first, hi)
 		if len(sc.hits) > sc.limit {
 			return false
 		}
-		if through += n; n > 0 {
-			around = int(sc.cand[n/2])
-		}
+		vain += n - (len(sc.hits) - hits)
 		from = next
 	}
-	if t.letThroughTooMuch(through-(len(sc.hits)-had), hi-lo) {
+	if t.letThroughTooMuch(vain, hi-lo) {
 		p.learn(b, around)
 	}
+	if hi-lo >= leastAside {
+		if byOthers > (hi-lo)/2 {
+			p.rest.Store(min(2*p.rest.Load()+1, mostAway))
+			p.away.Store(p.rest.Load())
+		} else {
+			p.rest.Store(0)
+		}
+	}
 	// The last positions of b are too short for an excerpt.
-	for at := max(lo+t.minOff, len(b)-simd.TeddyExcerpt+1); at < min(to, len(b)); at++ {
+	for at := max(first+t.minOff, len(b)-simd.TeddyExcerpt+1); at < min(to, len(b)); at++ {
 		for _, lits := range t.buckets {
 			for i := range lits {
 				l := &lits[i]
-				if s := at - int(l.off); s >= lo && s < hi && t.stands(b, s, l) {
+				if s := at - int(l.off); s >= first && s < hi && t.stands(b, s, l) {
 					sc.hits = append(sc.hits, uint64(s)<<32|uint64(l.lit))
 				}
 			}
 		}
 	}
 	return len(sc.hits) <= sc.limit
+}
+
+// findAside has the other parts do what find does.
+func (p *teddyPart) findAside(sc *Scratch, b []byte, lo, hi int) bool {
+	for _, q := range p.others.get() {
+		if !q.find(sc, b, lo, hi) {
+			return false
+		}
+	}
+	return true
+}
+
+// deleteFrom deletes those of hits[had:] that start at start or behind it.
+func deleteFrom(hits []uint64, had, start int) []uint64 {
+	return append(hits[:had], slices.DeleteFunc(hits[had:], func(h uint64) bool { return int(h>>32) >= start })...)
 }
 
 // verify appends to hits the literals that stand at a start from lo up to hi with their

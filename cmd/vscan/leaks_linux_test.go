@@ -266,9 +266,20 @@ func TestLeaksOfCores(t *testing.T) {
 		checkLeaks(t, rows, nil)
 	})
 	t.Run("static", func(t *testing.T) {
-		cmd := started(t, compiled(t, "leaks.c", "-static"))
-		waitFor(t, cmd.Process.Pid, pause)
-		_, rows := objectsOf(t, []int{0}, gcored(t, cmd.Process.Pid), "--show", "used")
+		prog := compiled(t, "leaks.c", "-static")
+		// The heap lies low, at a place drawn anew for each process, where the numbers of the system's
+		// own pages may be addresses in it by chance. That is no fault, and another place is tried.
+		var rows map[uint64][]objectRow
+		for range 5 {
+			cmd := started(t, prog)
+			waitFor(t, cmd.Process.Pid, pause)
+			_, rows = objectsOf(t, []int{0}, gcored(t, cmd.Process.Pid), "--show", "used")
+			if !slices.ContainsFunc(leakCases, func(c leakCase) bool {
+				return slices.ContainsFunc(rows[max(c.size, c.usable)], func(r objectRow) bool { return r.Anchor == "other" })
+			}) {
+				break
+			}
+		}
 		for _, size := range []uint64{1224, 1240} { // malloc gives both as many bytes as the latter asks for
 			rows[size] = slices.DeleteFunc(slices.Concat(rows[1224], rows[1240]), func(r objectRow) bool {
 				return size == 1240 && r.Anchor != "stack" || size == 1224 && r.Anchor != "stale"

@@ -13,11 +13,13 @@ func sortHits(hits, spare []uint64, lo, hi int) (sorted, unused []uint64) {
 		return hits, spare
 	}
 	spare = slices.Grow(spare[:0], len(hits))[:len(hits)]
-	var at [1 << bucketBits]uint32
-	shift := 32 + max(bits.Len(uint(hi-lo-1))-bucketBits, 0)
+	var all [1 << maxBuckets]uint32
+	width := min(bits.Len(uint(len(hits))), maxBuckets)
+	at := all[:1<<width]
+	shift := 32 + max(bits.Len(uint(hi-lo-1))-width, 0)
 	first := uint64(lo) << 32
 	for _, h := range hits {
-		at[(h-first)>>shift&(1<<bucketBits-1)]++
+		at[int((h-first)>>shift)&(len(at)-1)]++
 	}
 	sum := uint32(0)
 	for i, n := range at {
@@ -25,7 +27,7 @@ func sortHits(hits, spare []uint64, lo, hi int) (sorted, unused []uint64) {
 		sum += n
 	}
 	for _, h := range hits {
-		i := &at[(h-first)>>shift&(1<<bucketBits-1)]
+		i := &at[int((h-first)>>shift)&(len(at)-1)]
 		spare[*i] = h
 		*i++
 	}
@@ -36,8 +38,9 @@ func sortHits(hits, spare []uint64, lo, hi int) (sorted, unused []uint64) {
 	return hits, spare
 }
 
-// bucketBits is by how many of the highest bits of their starts hits are sorted.
-const bucketBits = 11
+// maxBuckets is by how many of the highest bits of their starts hits are sorted, at most: by as many as
+// it takes to tell them apart.
+const maxBuckets = 11
 
 // insert sorts hits by insertion. It gives up, and returns false, where that
 // takes more than so many moves.

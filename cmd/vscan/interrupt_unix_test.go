@@ -134,7 +134,7 @@ func makeInterruptFiles(t *testing.T) string {
 	write("rules.yar", 1<<19, func(i int) string {
 		return fmt.Sprintf("rule r%d { strings: $a = \"text %d\" $b = /x%d([a-z]{1,9}y){1,9}/ condition: $a or #b > 2 }\n", i, i, i)
 	})
-	write("xor.yar", 1<<14, func(i int) string {
+	write("xor.yar", 1<<18, func(i int) string {
 		return fmt.Sprintf("rule r%d { strings: $a = \"secret %d\" xor(0-255) wide ascii condition: $a }\n", i, i)
 	})
 	write("plain.yar", 5000, func(i int) string { return fmt.Sprintf("rule r%d { condition: true }\n", i) })

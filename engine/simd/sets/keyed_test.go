@@ -61,9 +61,9 @@ func sizesOfKeyed(lits []simd.Keyed) func(uint32) int {
 // All levels find what sets of plain literals find, one for each key.
 func TestKeyedSetsRandom(t *testing.T) {
 	rng := testenv.Seeded(t, 51, 52)
-	found := 0
+	found, rounds := 0, testenv.Rounds(10, 25, 3000)
 	sc := new(Scratch)
-	for range testenv.Rounds(10, 25, 3000) {
+	for range rounds {
 		letters := []string{"a", "ab", "\x00\x01", "\x00\xffa", "abcdefgh", "a\x00b\x00"}[rng.IntN(6)]
 		lits := randomKeyed(rng, letters, 1+rng.IntN(1+rng.IntN(60)), 2+rng.IntN(20))
 		size := rng.IntN(600)
@@ -79,7 +79,14 @@ func TestKeyedSetsRandom(t *testing.T) {
 				i++
 			}
 		}
+		if len(b) > 40 { // one of them stands in memory
+			at := rng.IntN(len(b) - 30)
+			lits[0] = simd.Keyed{Bytes: bytes.Clone(b[at : at+2+rng.IntN(20)]), Hi: 255}
+		}
 		from, to := rng.IntN(len(b)+1), rng.IntN(len(b)+3)
+		if rng.IntN(2) == 0 {
+			from, to = 0, len(b)
+		}
 		want := underKeys(t, lits, b, from, to)
 		found += len(want)
 		for _, l := range here() {
@@ -94,7 +101,7 @@ func TestKeyedSetsRandom(t *testing.T) {
 			sameMatches(t, got, want, "%s: %d literals in %d bytes from %d to %d", l, len(lits), len(b), from, to)
 		}
 	}
-	if found < 1000 {
+	if found < rounds {
 		t.Errorf("%d matches in all: the test shows nothing", found)
 	}
 }

@@ -151,7 +151,7 @@ type Stats struct {
 	Absent     uint64        // bytes in scope that the image does not hold: see Scanner.Absent
 	Excluded   uint64        // of Absent, those that are Excluded
 	Missing    uint64        // of Absent, those that are Missing
-	Beyond     uint64        // bytes in scope that were left out for Options.MaxBytes: see Scanner.Beyond
+	Beyond     uint64        // bytes in scope that were left out for Options.MaxBytes, but for those of Unreadable: see Scanner.Beyond
 	Unreadable []addr.Range  // bytes in scope that could not be read, ascending, merged
 	Workers    int           // how many workers ran
 	Kernels    []simd.Level  // the levels of the kernels in use, ascending, each once
@@ -394,6 +394,12 @@ func (s *scan) end(outer context.Context, stats Stats, err error) (Stats, error)
 	lost := Stats{Unreadable: stats.Unreadable}
 	if starts := s.opt.Starts; len(starts) > 0 { // what was looked at on beyond them did not count
 		lost.Unreadable = addr.Intersect(lost.Unreadable, addr.Merge(starts))
+	}
+	if s.beyond > 0 && len(s.cut) > 0 {
+		// Nor did what was looked at behind Options.MaxBytes, but for zeros that were passed over.
+		all, end := lost.UnreadableBytes(), s.cut[len(s.cut)-1].Last
+		lost.Unreadable = addr.Merge(append(upTo(end, lost.Unreadable), addr.Intersect(lost.Unreadable, s.left)...))
+		stats.Beyond -= min(stats.Beyond, all-lost.UnreadableBytes())
 	}
 	stats.Scanned -= min(stats.Scanned, lost.UnreadableBytes())
 	if stats.Zero = s.zero; stats.Stopped || stats.Cancelled {

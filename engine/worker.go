@@ -192,7 +192,8 @@ func (w *worker) span(ctx context.Context, s *shard.Span) bool {
 		if uint64(s.Last-core.Last) > uint64(w.overlap) {
 			window.Last = core.Last + addr.Addr(w.overlap)
 		}
-		if !w.block(ctx, i, direct, core, window) {
+		// The lane hears of the end of ctx from another goroutine, which may be late.
+		if !w.block(ctx, i, direct, core, window) || core.Last != s.Core.Last && ctx.Err() != nil {
 			s.Core.Last, s.Last = core.Last, window.Last
 			return false
 		}

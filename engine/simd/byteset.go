@@ -37,9 +37,9 @@ func (s *ByteSet) All(yield func(byte) bool) {
 // to 1: see [ByteRate].
 func (s *ByteSet) Rate() float64 {
 	sum := 0.
-	for c := range 256 {
-		if s.Has(byte(c)) {
-			sum += float64(ByteRate[c])
+	for i, word := range s {
+		for ; word != 0; word &= word - 1 {
+			sum += float64(ByteRate[64*i+bits.TrailingZeros64(word)])
 		}
 	}
 	return sum

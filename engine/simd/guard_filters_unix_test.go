@@ -3,12 +3,27 @@
 package simd
 
 import (
+	"math/rand/v2"
 	"os"
 	"testing"
 
 	"vscan/engine/simd/simdtest"
 	"vscan/internal/testenv"
 )
+
+// lengths returns the lengths from 0 to most: all of them where tests run at full length,
+// else every seventh, and some others each time.
+func lengths(rnd *rand.Rand, most int) []int {
+	first, step := rnd.IntN(7), 7
+	if testenv.Long() {
+		first, step = 0, 1
+	}
+	var out []int
+	for n := first; n <= most; n += step {
+		out = append(out, n)
+	}
+	return out
+}
 
 // TestPairsGuard has filters of pairs look through blocks at either edge of
 // readable memory.
@@ -18,15 +33,12 @@ func TestPairsGuard(t *testing.T) {
 	rnd := testenv.Seeded(t, 33, 34)
 	p, b := pairSet(rnd, "\x00\x03\x7f\x80\x81\xfe\xff", 60, len(mem))
 	copy(mem, b)
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		k, err := NewPairs(l, &p.Pairs)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := 0; n <= 400; n++ {
-			if testing.Short() && n%7 != 0 {
-				continue
-			}
+		for _, n := range lengths(rnd, 400) {
 			simdtest.Edges(mem, n, func(b []byte) {
 				for from := 0; from <= n; from += 1 + from/2 {
 					comparePairs(t, p, k, b, from, n)
@@ -43,15 +55,12 @@ func TestGramsGuard(t *testing.T) {
 	rnd := testenv.Seeded(t, 37, 38)
 	copy(mem, simdtest.Letters(rnd, "\x00\x00\x00\x00\x01\x02\x03\x04", len(mem)))
 	g := gramSet(rnd, "\x00\x01", 100, 5, 0, ZerosEdge)
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		k, err := NewGrams(l, g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := 0; n <= 400; n++ {
-			if testing.Short() && n%7 != 0 {
-				continue
-			}
+		for _, n := range lengths(rnd, 400) {
 			simdtest.Edges(mem, n, func(b []byte) {
 				for from := 0; from <= n; from += 1 + from/2 {
 					simdtest.ScanAll(t, k, b, from, n, MinDst)
@@ -66,7 +75,7 @@ func TestTeddyGuard(t *testing.T) {
 	t.Parallel()
 	for _, by := range []TeddyBy{ByNibbles, BySevens} {
 		p, mem := guardedTeddy(t, by)
-		perLevel(t, func(t *testing.T, l Level) {
+		compared(t, func(t *testing.T, l Level) {
 			k, err := NewTeddy(l, p)
 			if err != nil {
 				t.Fatal(err)
@@ -87,10 +96,7 @@ func guardedTeddy(t *testing.T, by TeddyBy) (*Teddy, []byte) {
 
 // guardTeddy compares a filter with the reference at both edges of mem.
 func guardTeddy(t *testing.T, p *Teddy, k Kernel, mem []byte) {
-	for n := 0; n <= 400; n++ {
-		if testing.Short() && n%7 != 0 {
-			continue
-		}
+	for _, n := range lengths(testenv.Seeded(t, 36, 37), 400) {
 		simdtest.Edges(mem, n, func(b []byte) {
 			for from := 0; from <= n; from += 1 + from/4 {
 				for _, to := range []int{n, n / 2} {

@@ -16,20 +16,15 @@ import (
 	"vscan/internal/testenv"
 )
 
-// guardPairs are the lengths at which every from is tried with every to, or, in
-// blocks of more than a vector and unless tests run at full length, every fifth
-// pair; at other lengths, one of them stays at its end of the block.
+// guardPairs are the lengths at which every from is tried with every to where tests run
+// at full length; else, and at other lengths, one of them stays at its end of the block.
 var guardPairs = []int{1, 2, 31, 32, 33, 63, 64, 65, 66, 95, 96, 97, 127, 128, 129, 130}
 
 // fromTo calls f with pairs of from and to for a block of n bytes.
 func fromTo(n int, f func(from, to int)) {
-	if slices.Contains(guardPairs, n) && !testing.Short() {
-		step := 1
-		if n > 66 && !testenv.Long() {
-			step = 5
-		}
+	if slices.Contains(guardPairs, n) && testenv.Long() {
 		for from := 0; from <= n; from++ {
-			for to := from + (n-from)%step; to <= n; to += step {
+			for to := from; to <= n; to++ {
 				f(from, to)
 			}
 		}
@@ -56,7 +51,7 @@ func TestLiteralGuard(t *testing.T) {
 	for _, lit := range lits {
 		ref[lit], _ = NewLiteral(Reference, []byte(lit))
 	}
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		dst := make([]uint32, 512)
 		for _, lit := range lits {
 			k, err := NewLiteral(l, []byte(lit))
@@ -80,7 +75,7 @@ func TestMaskedGuard(t *testing.T) {
 		{"aaaaaaaa", "\x00\x00\xff\xff\xff\x00\x00\x00"}, {"abababab!", "\xff\xff\xff\xff\xff\x00\x00\xff\x00"},
 		{string(mem[20:84]), strings.Repeat("\x0f", 64)}, {string(mem[9:74]), "\x00" + strings.Repeat("\xff", 63) + "\x00"},
 		{string(mem[:100]), strings.Repeat("\x00\xff", 50)}, {string(mem[len(mem)-130:]), strings.Repeat("\xff\x0f", 65)}}
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		dst := make([]uint32, 512)
 		for _, c := range cases {
 			k, err := NewMasked(l, []byte(c[0]), []byte(c[1]))
@@ -100,7 +95,7 @@ func TestClassGuard(t *testing.T) {
 	for i := range mem {
 		mem[i] = byte(rng.IntN(256))
 	}
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		dst := make([]uint32, 512)
 		for _, set := range classSets[5:] {
 			k, err := NewClass(l, set)
@@ -139,7 +134,7 @@ func TestWordsGuard(t *testing.T) {
 	for i := range mem {
 		mem[i] = byte(rng.IntN(3)) // so that some words of each size are in the ranges
 	}
-	perLevel(t, func(t *testing.T, l Level) {
+	compared(t, func(t *testing.T, l Level) {
 		dst := make([]uint32, 512)
 		for _, spec := range guardSpecs {
 			k, err := NewWords(l, spec)

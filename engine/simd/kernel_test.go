@@ -21,6 +21,18 @@ func perLevel(t *testing.T, f func(t *testing.T, l Level)) {
 	simdtest.PerLevel(t, levels, f)
 }
 
+// compared is perLevel for what compares each level with the reference: the reference is
+// compared with itself at full length alone.
+func compared(t *testing.T, f func(t *testing.T, l Level)) {
+	t.Helper()
+	perLevel(t, func(t *testing.T, l Level) {
+		if l == Reference && !testenv.Long() {
+			t.Skip("the reference is what others are compared with")
+		}
+		f(t, l)
+	})
+}
+
 // onlyLevel is the level that perLevel is for, for a test that has taken other
 // kernels of this level away; Auto: all are.
 var onlyLevel Level

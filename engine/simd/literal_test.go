@@ -142,6 +142,7 @@ func compareLiteral(t simdtest.TB, lit, b []byte, from, to, room int) {
 func TestLiteralManyBlocks(t *testing.T) {
 	const size = 3*(128<<10) + 77
 	rng := testenv.Seeded(t, 7, 8)
+	some := testenv.Rand(t).IntN(4) // of four literals, where tests do not run at full length
 	for name, fill := range map[string]func(b []byte){
 		"sparse": func(b []byte) {
 			for i := range b {
@@ -166,7 +167,7 @@ func TestLiteralManyBlocks(t *testing.T) {
 		b := make([]byte, size)
 		fill(b)
 		for i, lit := range []string{"\xf7", "\xf7\xf8", "seven77", "\x00", "\x00\x00\x00\x00", "\x01\x01", "abab", "\x00\x01", strings.Repeat("\x01", 64), strings.Repeat("ab", 40), strings.Repeat("\x00", 5000)} {
-			if testing.Short() && i%4 != 2 {
+			if !testenv.Long() && i%4 != some {
 				continue
 			}
 			for i := 0; i < size; i += 32 << 10 {

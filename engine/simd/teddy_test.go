@@ -107,7 +107,7 @@ func teddyPhases(t *testing.T, by TeddyBy, kernels func(p *Teddy) []Kernel) {
 		for _, k := range kernels(p) {
 			for _, filler := range []byte{0, '-', 'a', 'x' | 0x80} {
 				b := bytes.Repeat([]byte{filler}, 700)
-				for at := 0; at < 600; at += testenv.Rounds(3, 3, 1) { // three, to come to every phase
+				for at := 0; at < 600; at += testenv.Rounds(7, 5, 1) { // odd, to come to every phase
 					copy(b[at:], lits[0])
 					want := simdtest.ScanAll(t, newTeddyRef(p), b, 0, len(b), MinDst)
 					if len(want) == 0 {

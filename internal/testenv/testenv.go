@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,6 +39,22 @@ func Rounds(short, usual, long int) int {
 		return long
 	}
 	return usual
+}
+
+// Some returns n of the cases of a test, drawn at random and in their order, and all of
+// them where tests run at full length. It is for cases that take long and are alike.
+func Some[T any](t testing.TB, n int, all []T) []T {
+	t.Helper()
+	if Long() || n >= len(all) {
+		return all
+	}
+	drawn := Rand(t).Perm(len(all))[:n]
+	slices.Sort(drawn)
+	var some []T
+	for _, i := range drawn {
+		some = append(some, all[i])
+	}
+	return some
 }
 
 // Rand returns what a test draws from: from another seed each time. The test logs how to

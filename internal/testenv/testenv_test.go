@@ -47,6 +47,31 @@ func TestSeedIsTaken(t *testing.T) {
 	}
 }
 
+func TestSome(t *testing.T) {
+	all := []int{1, 2, 3, 4, 5, 6, 7}
+	t.Setenv(LongVar, "1")
+	if got := Some(t, 3, all); !testing.Short() && !slices.Equal(got, all) {
+		t.Errorf("at full length: %v", got)
+	}
+	t.Setenv(LongVar, "")
+	if got := Some(t, 7, all); !slices.Equal(got, all) {
+		t.Errorf("of all: %v", got)
+	}
+	drawn := map[int]bool{}
+	for range 100 {
+		got := Some(t, 3, all)
+		if len(got) != 3 || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != 3 {
+			t.Fatal(got)
+		}
+		for _, i := range got {
+			drawn[i] = true
+		}
+	}
+	if os.Getenv(SeedVar) == "" && len(drawn) < len(all) {
+		t.Errorf("only some are ever drawn: %v", drawn)
+	}
+}
+
 // A test that fails tells a line, and that line makes it draw the same once more.
 func TestLineToRunAgain(t *testing.T) {
 	for _, c := range []string{"TestDrawn", "TestDrawn/of_own", "TestDrawn/by_rapid"} {

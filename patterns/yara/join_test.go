@@ -232,13 +232,13 @@ func TestWaiting(t *testing.T) {
 // that make a difference. Where there is no room, the rules that ask for them are
 // undecided, and what lies in front is known.
 func TestManyParts(t *testing.T) {
-	const many = 10_000_000
+	many := uint64(testenv.Rounds(1e6, 1e6, 1e7))
 	c := &splitString{jumps: []span{{0, noLimit}, {0, noLimit}}}
-	w, r := newJoiner(c), &budgetFor{most: many}
+	w, r := newJoiner(c), &budgetFor{most: int(many)}
 	var count, longest uint64
 	match := func(a, n uint64) { count, longest = count+1, max(longest, n) }
 	w.add(0, 0, 2, r, match)
-	for i := range uint64(many) {
+	for i := range many {
 		w.add(1, 2+2*i, 2, r, match)
 	}
 	if r.n > 10 {
@@ -249,8 +249,8 @@ func TestManyParts(t *testing.T) {
 		t.Errorf("%d matches, the longest of %d bytes; %d wait", count, longest, r.n)
 	}
 	w.reset()
-	r.n, r.most, count = 0, many+1, 0
-	for i := range uint64(many) {
+	r.n, r.most, count = 0, int(many)+1, 0
+	for i := range many {
 		w.add(0, 2*i, 2, r, match)
 	}
 	w.add(1, 2*many, 1, r, match)
@@ -259,8 +259,8 @@ func TestManyParts(t *testing.T) {
 		t.Errorf("%d matches, lost from %d; %d wait", count, w.unknownFrom, r.n)
 	}
 	w.reset()
-	r.n, r.most, count = 0, many, 0
-	for i := range uint64(many) {
+	r.n, r.most, count = 0, int(many), 0
+	for i := range many {
 		w.add(0, 2*i, 2, r, match)
 	}
 	w.add(1, 2*many, 1, r, match)
@@ -271,7 +271,7 @@ func TestManyParts(t *testing.T) {
 	// A jump has an end, so hits that are too far away leave.
 	c = &splitString{jumps: []span{{0, 1000}}}
 	w, r, count = newJoiner(c), &budgetFor{most: 2000}, 0
-	for i := range uint64(many) {
+	for i := range many {
 		w.add(0, i, 1, r, match)
 	}
 	w.add(1, many, 1, r, match)

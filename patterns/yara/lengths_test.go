@@ -93,7 +93,7 @@ func TestLengthsLikeYara(t *testing.T) {
 	rng := testenv.Seeded(t, 1, 0)
 	dir := t.TempDir()
 	for _, kind := range []string{"words", "greedy words", "lazy words", "wide words", "nested words", "nested wide words", "letters", "greedy letters", "lazy letters", "hex"} {
-		files, perFile := testenv.Rounds(4, 4, 12), 50
+		files, perFile := testenv.Rounds(2, 2, 12), 50
 		lines, wrong := 0, 0
 		for range files {
 			g := generator{rng: rng}

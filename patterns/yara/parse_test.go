@@ -269,7 +269,7 @@ func TestTooManyMistakes(t *testing.T) {
 
 // Too many mistakes, or too deep ones, do no more harm than others.
 func TestHostileRules(t *testing.T) {
-	many := testenv.Rounds(1e5, 1e5, 1e6)
+	many := testenv.Rounds(2e4, 2e4, 1e6)
 	for name, text := range map[string]string{
 		"parentheses": "rule a { condition: " + strings.Repeat("(", many),
 		"not":         "rule a { condition: " + strings.Repeat("not ", many) + "true }",
@@ -296,6 +296,11 @@ func TestHostileRules(t *testing.T) {
 			}
 		}
 	}
+	// Many operators of one kind do not make a deep tree.
+	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")
+	if !testenv.Long() {
+		return // the most members that there may be take seconds
+	}
 	// These are sets of many members, many times.
 	var sets strings.Builder
 	for i := range 8000 {
@@ -308,8 +313,6 @@ func TestHostileRules(t *testing.T) {
 	if err != nil || !strings.Contains(told(r), "the sets of strings and rules are too large") {
 		t.Errorf("%v\n%.1000s", err, told(r))
 	}
-	// Many operators of one kind do not make a deep tree.
-	parse(t, "r.yar", "rule a { condition: true"+strings.Repeat(" or true", 1e5)+" }")
 }
 
 // What is not supported skips its rule and those that refer to it.

@@ -31,7 +31,7 @@ func TestLiteralsGuard(t *testing.T) {
 		}
 		sets = append(sets, lits)
 	}
-	perLevel(t, func(t *testing.T, l simd.Level) {
+	compared(t, func(t *testing.T, l simd.Level) {
 		dst := make([]Match, 4096)
 		sc := new(Scratch)
 		for _, lits := range sets {

@@ -32,6 +32,27 @@ func perLevel(t *testing.T, f func(t *testing.T, l simd.Level)) {
 	simdtest.PerLevel(t, simd.Levels(), f)
 }
 
+// compared is perLevel for what is compared with more than the reference, which is slow: it
+// is tried at full length alone.
+func compared(t *testing.T, f func(t *testing.T, l simd.Level)) {
+	t.Helper()
+	perLevel(t, func(t *testing.T, l simd.Level) {
+		if l == simd.Reference && !testenv.Long() {
+			t.Skip("the reference is slow")
+		}
+		f(t, l)
+	})
+}
+
+// tried returns those that this machine can run, without the slow reference unless tests
+// run at full length.
+func tried() []simd.Level {
+	if testenv.Long() {
+		return here()
+	}
+	return here()[1:]
+}
+
 // here returns the levels that this machine can run.
 func here() []simd.Level {
 	return slices.DeleteFunc(simd.Levels(), func(l simd.Level) bool { return l.Check() != nil })
@@ -40,7 +61,6 @@ func here() []simd.Level {
 // matchesOf returns all matches of a set, by as many calls as it takes with room for
 // so many in dst. It fails the test where a call breaks the contract of Kernel.
 func matchesOf(t simdtest.TB, k Kernel, sizes func(lit uint32) int, b []byte, from, to, room int, sc *Scratch) []Match {
-	t.Helper()
 	const behind = 64
 	buf := make([]Match, room+behind)
 	for i := range behind {
@@ -102,10 +122,10 @@ func naive(lits [][]byte, b []byte, from, to int) []Match {
 }
 
 func sameMatches(t simdtest.TB, got, want []Match, format string, args ...any) {
-	t.Helper()
 	if slices.Equal(got, want) {
 		return
 	}
+	t.Helper() // walks the stack: not for each comparison
 	i := 0
 	for i < len(got) && i < len(want) && got[i] == want[i] {
 		i++
@@ -309,7 +329,7 @@ func TestLiteralsHostile(t *testing.T) {
 		prefixed = append(prefixed, append([]byte("\xfacommon!"), simdtest.Letters(rng, "0123456789", 5)...))
 	}
 	long := [][]byte{append(a(3000), 'b'), append(append(a(500), 'b'), a(500)...), a(1000), append(append(a(80), 'c'), a(100)...), a(20), a(70)}
-	prefixes := bytes.Repeat([]byte("\xfacommon!12"), 4000)
+	prefixes := bytes.Repeat([]byte("\xfacommon!12"), testenv.Rounds(1000, 1000, 4000))
 	for at := 0; at+20 < len(prefixes); at += 997 {
 		copy(prefixes[at:], prefixed[at%len(prefixed)])
 	}
@@ -321,11 +341,11 @@ func TestLiteralsHostile(t *testing.T) {
 		b    []byte
 	}{
 		{"identical", identical, []byte("identical identical")},
-		{"nested", nested, a(2000)},
-		{"binary", binary, simdtest.Letters(rng, "ab", 60000)},
+		{"nested", nested, a(testenv.Rounds(700, 700, 2000))},
+		{"binary", binary, simdtest.Letters(rng, "ab", testenv.Rounds(12000, 12000, 60000))},
 		{"prefix", prefixed, prefixes},
 		{"long", long, runs},
-		{"zeros", append(byteses("\x01\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("\x00", 12), "\x00\x00\x00\x00\x00\x00\x00\x02"), prefixed...), append(make([]byte, 30000), 2, 0, 1, 0, 0, 0, 0, 0, 0, 0)},
+		{"zeros", append(byteses("\x01\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("\x00", 12), "\x00\x00\x00\x00\x00\x00\x00\x02"), prefixed...), append(make([]byte, testenv.Rounds(9000, 9000, 30000)), 2, 0, 1, 0, 0, 0, 0, 0, 0, 0)},
 	} {
 		var want []Match
 		for _, l := range here()[1:] {
@@ -404,7 +424,7 @@ func TestLiteralsMasked(t *testing.T) {
 	t.Parallel()
 	rng := testenv.Seeded(t, 7, 7)
 	for _, letters := range []string{"ab", "abAB\x00", "\x00\x00\x00\x01", "abcdefghijklmnopABCDEFGHIJKLMNOP"} {
-		for range testenv.Rounds(4, 4, 20) {
+		for range testenv.Rounds(2, 3, 20) {
 			var lits []simd.Lit
 			for range 1 + rng.IntN([]int{60, 60, 500}[rng.IntN(3)]) {
 				lits = append(lits, randomLit(rng, letters))
@@ -412,7 +432,7 @@ func TestLiteralsMasked(t *testing.T) {
 			b := simdtest.Letters(rng, letters, 1+rng.IntN(3000))
 			want := naiveMasked(lits, b)
 			sizes := func(i uint32) int { return len(lits[i].Bytes) }
-			for _, l := range here() {
+			for _, l := range tried() {
 				k, err := New(context.Background(), l, lits)
 				if err != nil {
 					t.Fatal(err)

@@ -121,6 +121,7 @@ type teddyLiteral struct {
 type teddyChoice struct {
 	teddyLiteral
 	excerpt [simd.TeddyExcerpt]simd.ByteSet
+	rate    float64 // of the excerpt, see excerptRate
 }
 
 // newTeddyPart makes the part for literals.
@@ -192,6 +193,7 @@ func newTeddyChoice(set *literalSet, u uint32, by simd.TeddyBy, seen *trigrams) 
 			best, l.off, l.excerpt = r, uint32(off), excerpt
 		}
 	}
+	l.rate = excerptRate(l.excerpt[:])
 	return l
 }
 
@@ -207,7 +209,7 @@ func (set *literalSet) excerpt(u uint32, off int) (excerpt [simd.TeddyExcerpt]si
 // fill puts the literals into buckets: one after the other, the most frequent first, each
 // where it adds least to what the tables let through.
 func (p *teddyPlan) fill(all []teddyChoice) {
-	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(excerptRate(b.excerpt[:]), excerptRate(a.excerpt[:])) })
+	slices.SortStableFunc(all, func(a, b teddyChoice) int { return cmp.Compare(b.rate, a.rate) })
 	var loose, exact [simd.TeddyBuckets][simd.TeddyExcerpt]simd.ByteSet
 	var rates [simd.TeddyBuckets]float64
 	for _, l := range all {

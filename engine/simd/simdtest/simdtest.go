@@ -66,7 +66,6 @@ type Kernel interface {
 // many calls as it takes with room for so many in dst. It fails the test where a
 // call breaks the contract of simd.Kernel.
 func ScanAll(t TB, k Kernel, b []byte, from, to, room int) []uint32 {
-	t.Helper()
 	const behind = 64
 	buf := make([]uint32, room+behind)
 	for i := range behind {
@@ -102,8 +101,8 @@ func ScanAll(t TB, k Kernel, b []byte, from, to, room int) []uint32 {
 
 // Same fails the test where got is not want.
 func Same(t TB, got, want []uint32, format string, args ...any) {
-	t.Helper()
 	if !slices.Equal(got, want) {
+		t.Helper() // walks the stack: not for each comparison
 		t.Fatalf("%s: got %s, want %s", fmt.Sprintf(format, args...), show(got), show(want))
 	}
 }

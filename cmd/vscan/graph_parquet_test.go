@@ -12,6 +12,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/internal/testenv"
 )
 
 // parquetEdge is a row of an exported graph, as the file has it.
@@ -33,7 +34,8 @@ type parquetEdge struct {
 // than a group has.
 func TestParquet(t *testing.T) {
 	t.Parallel()
-	b := make([]byte, 8*(1<<20+rowstream.MaxRows+5))
+	group := testenv.Rounds(0, 0, 1<<20) // the rows of a group, of which there are two at full length
+	b := make([]byte, 8*(group+rowstream.MaxRows+5))
 	for i := 0; i < len(b); i += 8 {
 		addr.Little.PutUint(b[i:i+8], 0x10000+uint64(i*7%len(b)))
 	}

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vscan/internal/testenv"
 )
 
 // samples is the folder that has memory images of others. It lies outside of the
@@ -159,10 +161,7 @@ func TestSamples(t *testing.T) {
 		}
 		paths = append(paths, more...)
 	}
-	if testing.Short() {
-		paths = paths[:min(len(paths), 4)]
-	}
-	for _, path := range paths {
+	for _, path := range testenv.Some(t, testenv.Rounds(4, 12, 0), paths) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			image := unpacked(t, path)
 			m := memoryOf(t, image)

@@ -63,13 +63,23 @@ func byRarity(lit, mask []byte, n int) []int {
 		dist   int     // to the nearest position chosen, in bytes
 		weight float64 // how often memory agrees there
 	}
-	var positions []position
-	for _, i := range spread(len(lit), at) {
+	var room [32]position // on the stack: sets ask this of each of their literals
+	positions := room[:0]
+	weigh := func(i int) {
 		if v := at(i); v.mask != 0 {
 			positions = append(positions, position{i, len(lit), agreement(v.val, v.mask)})
 		}
 	}
-	var out []int
+	if len(lit) <= maxSpread {
+		for i := range lit {
+			weigh(i)
+		}
+	} else {
+		for _, i := range spread(len(lit), at) {
+			weigh(i)
+		}
+	}
+	out := make([]int, 0, min(n, len(positions)))
 	for len(out) < n && len(positions) > 0 {
 		best := 0
 		for i, p := range positions[1:] {
@@ -92,16 +102,9 @@ func byRarity(lit, mask []byte, n int) []int {
 	return out
 }
 
-// spread returns the positions to weigh, ascending, of a literal of n bytes
-// that has value at(i) at position i: see maxSpread.
+// spread returns the positions to weigh, ascending, of a literal of n bytes, more than
+// maxSpread, that has value at(i) at position i.
 func spread[V comparable](n int, at func(i int) V) []int {
-	if n <= maxSpread {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
-		return all
-	}
 	var out []int
 	first, last := map[V]int{}, map[V]int{}
 	for i := range n {

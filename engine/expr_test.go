@@ -103,7 +103,7 @@ func randomExpr(rnd *rand.Rand) string { return randomExprs[rnd.IntN(len(randomE
 // beside needles.
 func TestExprsAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
-	for range testenv.Rounds(20, 200, 400) {
+	for range testenv.Rounds(20, 80, 400) {
 		size := 1 + rnd.IntN(400)
 		l := randomLayout(rnd, 7, size)
 		s, model := l.space(t), l.model(size)

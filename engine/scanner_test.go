@@ -207,7 +207,7 @@ func randomKeyed(rnd *rand.Rand) string {
 // kernel.
 func TestScanAgainstByteMap(t *testing.T) {
 	rnd := testRand(t)
-	for range testenv.Rounds(12, 60, 120) {
+	for range testenv.Rounds(12, 25, 120) {
 		size := 1 + rnd.IntN(400)
 		l := randomLayout(rnd, 7, size)
 		s, model := l.space(t), l.model(size)
@@ -343,7 +343,7 @@ func TestScanLargePieces(t *testing.T) {
 // and their seams by themselves.
 func TestScanInPlace(t *testing.T) {
 	rnd := testRand(t)
-	for round := range testenv.Rounds(6, 10, 24) {
+	for round := range testenv.Rounds(6, 6, 24) {
 		data := make([]byte, 60_000)
 		for i := range data {
 			data[i] = "ab\x00"[rnd.IntN(3)]
@@ -473,7 +473,7 @@ func zeroSpace(t testing.TB, n int) *Space {
 
 // Memory does not grow with the number of hits: where the callback is slow, workers wait.
 func TestHitsStreamInBoundedMemory(t *testing.T) {
-	n := testenv.Rounds(10_000_000, 40_000_000, 100_000_000)
+	n := testenv.Rounds(10_000_000, 10_000_000, 100_000_000)
 	space := zeroSpace(t, n)
 	set := compileSet(t, patterns.Target{}, "hex:00")
 	for _, workers := range []int{1, 2, 64} {

@@ -279,7 +279,7 @@ func follow(t *testing.T, f *Forward, a addr.Addr, offsets []int64) addr.Addr {
 func TestSampleChains(t *testing.T) {
 	checked, total := 0, 0
 	eachCore(t, func(c core) {
-		if checked == 6 {
+		if checked == testenv.Rounds(3, 3, 6) {
 			return
 		}
 		g := mustBuild(t, c.space, c.arch, Options{})

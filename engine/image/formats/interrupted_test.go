@@ -147,7 +147,7 @@ func TestOpeningInterrupted(t *testing.T) {
 			if whole.Count < c.asks {
 				t.Errorf("it asked %d times, want %d or more", whole.Count, c.asks)
 			}
-			for left := 0; left < whole.Count; left += 1 + whole.Count/testenv.Rounds(10, 15, 40) {
+			for left := 0; left < whole.Count; left += 1 + whole.Count/testenv.Rounds(10, 10, 40) {
 				ctx := &imagetest.Asked{Context: t.Context(), Left: left}
 				err := c.open(ctx)
 				var interrupted *image.InterruptedError

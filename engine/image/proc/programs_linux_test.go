@@ -18,6 +18,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/image"
+	"vscan/internal/testenv"
 	"vscan/patterns"
 )
 
@@ -142,7 +143,7 @@ func TestProcessPrograms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")
 	}
-	for _, p := range programs {
+	for _, p := range testenv.Some(t, 2, programs) {
 		t.Run(p.name, func(t *testing.T) {
 			pid := startProgram(t, p.name, p.source, p.needs, p.build, p.run)
 			before := residentKiB(t, pid)

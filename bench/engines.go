@@ -14,6 +14,7 @@ import (
 
 	ahocorasick "github.com/BobuSumisu/aho-corasick"
 
+	"vscan/bench/internal/spin"
 	"vscan/engine"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
@@ -56,7 +57,7 @@ func newEngine(name string) (contender, error) {
 		return v, nil
 	case "spin":
 		n, err := strconv.Atoi(variant)
-		return &spin{n: n}, err
+		return &threads{n: n}, err
 	case "bytes.Index":
 		return &bytesIndex{}, nil
 	case "aho-corasick":
@@ -219,38 +220,17 @@ func (j *job) build() (time.Duration, error) {
 	return time.Since(begin), err
 }
 
-// spin shows how much of the machine n threads have at the time: each of n threads runs
-// a loop that touches no memory. Its time is that of n threads over that of one, in
-// milliseconds.
-type spin struct{ n int }
+// threads shows how much of the machine n threads have at the time: its time is what
+// [spin.Ratio] returns, in milliseconds.
+type threads struct{ n int }
 
-func (e *spin) prepare(*job) (string, error) { return "", nil }
+func (e *threads) prepare(*job) (string, error) { return "", nil }
 
-func (e *spin) run() (time.Duration, uint64, error) {
-	one := spinFor(1)
-	return time.Duration(float64(spinFor(e.n)) / float64(one) * float64(time.Millisecond)), noHits, nil
+func (e *threads) run() (time.Duration, uint64, error) {
+	return time.Duration(spin.Ratio(e.n) * float64(time.Millisecond)), noHits, nil
 }
 
-// spinFor returns how long the loop takes on n threads at once.
-func spinFor(n int) time.Duration {
-	begin := time.Now()
-	done := make(chan uint64)
-	for range n {
-		go func() {
-			x := uint64(1)
-			for range 20_000_000 {
-				x = x*6364136223846793005 + 1442695040888963407
-			}
-			done <- x
-		}()
-	}
-	for range n {
-		sink.Add(<-done)
-	}
-	return time.Since(begin)
-}
-
-func (*spin) close() {}
+func (*threads) close() {}
 
 // bytesIndex calls bytes.Index in a loop.
 type bytesIndex struct {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -22,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"vscan/bench/internal/spin"
 )
 
 type options struct {
@@ -150,7 +151,7 @@ func (o *options) measure(k *kind, record *csv.Writer, interrupted <-chan os.Sig
 	all := o.contenders()
 	var spins []float64
 	for round := range o.rounds + 1 { // the first one does not count
-		spin := spinRatio()
+		spin := 2 / spin.Ratio(2) // how many times as much two threads do as one
 		if round > 0 {
 			spins = append(spins, spin)
 		}
@@ -261,30 +262,4 @@ func (c *contender) run(path string) (run, error) {
 		}
 	}
 	return r, nil
-}
-
-// spinRatio returns how many times as much two threads that touch no memory do as one.
-func spinRatio() float64 {
-	one := spin(1)
-	return 2 * one.Seconds() / spin(2).Seconds()
-}
-
-func spin(n int) time.Duration {
-	begin := time.Now()
-	done := make(chan uint64)
-	for range n {
-		go func() {
-			x := uint64(1)
-			for range 20_000_000 {
-				x = x*6364136223846793005 + 1442695040888963407
-			}
-			done <- x
-		}()
-	}
-	sum := uint64(0)
-	for range n {
-		sum += <-done
-	}
-	fmt.Fprint(io.Discard, sum)
-	return time.Since(begin)
 }

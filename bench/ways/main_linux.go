@@ -151,9 +151,9 @@ func (o *options) measure(k *kind, record *csv.Writer, interrupted <-chan os.Sig
 	all := o.contenders()
 	var spins []float64
 	for round := range o.rounds + 1 { // the first one does not count
-		spin := 2 / spin.Ratio(2) // how many times as much two threads do as one
+		ratio := 2 / spin.Ratio(2) // how many times as much two threads do as one
 		if round > 0 {
-			spins = append(spins, spin)
+			spins = append(spins, ratio)
 		}
 		for _, i := range rand.Perm(len(all)) {
 			select {
@@ -177,7 +177,7 @@ func (o *options) measure(k *kind, record *csv.Writer, interrupted <-chan os.Sig
 			c.times = append(c.times, r)
 			if record != nil {
 				f := func(x float64) string { return strconv.FormatFloat(x, 'f', 4, 64) }
-				record.Write([]string{k.name, c.name, strconv.Itoa(round), f(r.wall), f(r.cpu), f(r.rss), f(spin)})
+				record.Write([]string{k.name, c.name, strconv.Itoa(round), f(r.wall), f(r.cpu), f(r.rss), f(ratio)})
 			}
 		}
 	}

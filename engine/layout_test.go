@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	// the door.
 	"vscan/engine/image/input":           {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":           {"image", "input"},
-	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
+	"vscan/engine/image/blocks":          {"image", "input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":            {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"}, // AVML compresses
 	"vscan/engine/image/macho":           {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},

@@ -108,7 +108,7 @@ var dependencies = map[string][]string{
 	"modernc.org/sqlite":                  {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"modernc.org/sqlite/lib":              {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"github.com/klauspost/compress/zstd":  {"vscan/engine/sweep/state", "vscan/engine/image/kdump", "vscan/engine/image/packed", "vscan/engine/image/imagetest"}, // imagetest: for tests
-	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump"},
+	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump", "vscan/engine/image/packed"},
 	"github.com/klauspost/compress/s2":    {"vscan/engine/image/kdump", "vscan/engine/image/lime", "vscan/engine/image/packed", "vscan/engine/image/imagetest"},
 	"github.com/anchore/go-lzo":           {"vscan/engine/image/kdump"},
 	"github.com/parquet-go/parquet-go":    {"vscan/cmd/internal/parquetfile"},

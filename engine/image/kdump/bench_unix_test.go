@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	lzo "github.com/anchore/go-lzo"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
@@ -137,6 +139,33 @@ func BenchmarkUnpack(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkUnpackBlocks is BenchmarkUnpack of what has neither a stream nor a sum.
+func BenchmarkUnpackBlocks(b *testing.B) {
+	for how, unpack := range map[string]func(dst, src []byte) (int, error){
+		"lzo": lzo.Decompress,
+		"snappy": func(dst, src []byte) (int, error) {
+			got, err := s2.Decode(dst, src)
+			return len(got), err
+		},
+	} {
+		b.Run(how, func(b *testing.B) {
+			k, _ := benchDump(how)
+			var packed [][]byte
+			for _, page := range k.Pages {
+				packed = append(packed, []byte(k.Pack(page)))
+			}
+			dst := make([]byte, 4096)
+			loop(b, func() {
+				for _, p := range packed {
+					if n, err := unpack(dst, p); err != nil || n != len(dst) {
+						b.Fatal(n, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkFind(b *testing.B) {

@@ -143,15 +143,18 @@ func BenchmarkUnpack(b *testing.B) {
 
 // BenchmarkUnpackBlocks is BenchmarkUnpack of what has neither a stream nor a sum.
 func BenchmarkUnpackBlocks(b *testing.B) {
-	for how, unpack := range map[string]func(dst, src []byte) (int, error){
-		"lzo": lzo.Decompress,
-		"snappy": func(dst, src []byte) (int, error) {
+	for _, c := range []struct {
+		how    string
+		unpack func(src, dst []byte) (int, error)
+	}{
+		{"lzo", lzo.Decompress},
+		{"snappy", func(src, dst []byte) (int, error) {
 			got, err := s2.Decode(dst, src)
 			return len(got), err
-		},
+		}},
 	} {
-		b.Run(how, func(b *testing.B) {
-			k, _ := benchDump(how)
+		b.Run(c.how, func(b *testing.B) {
+			k, _ := benchDump(c.how)
 			var packed [][]byte
 			for _, page := range k.Pages {
 				packed = append(packed, []byte(k.Pack(page)))
@@ -159,7 +162,7 @@ func BenchmarkUnpackBlocks(b *testing.B) {
 			dst := make([]byte, 4096)
 			loop(b, func() {
 				for _, p := range packed {
-					if n, err := unpack(dst, p); err != nil || n != len(dst) {
+					if n, err := c.unpack(p, dst); err != nil || n != len(dst) {
 						b.Fatal(n, err)
 					}
 				}

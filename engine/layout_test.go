@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	// the door.
 	"vscan/engine/image/input":           {"image", "engine", "addr", "mmap", "interrupt", "outfile"}, // outfile: who may read a file
 	"vscan/engine/image/magic":           {"image", "input"},
-	"vscan/engine/image/blocks":          {"input", "engine"}, // what formats share whose memory is packed
+	"vscan/engine/image/blocks":          {"image", "input", "engine"}, // what formats share whose memory is packed
 	"vscan/engine/image/raw":             {"image", "input", "engine", "addr"},
 	"vscan/engine/image/lime":            {"image", "input", "magic", "blocks", "engine", "addr", "interrupt", "budget"}, // AVML compresses
 	"vscan/engine/image/macho":           {"image", "input", "magic", "engine", "addr", "interrupt", "budget"},
@@ -108,7 +108,7 @@ var dependencies = map[string][]string{
 	"modernc.org/sqlite":                  {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"modernc.org/sqlite/lib":              {"vscan/engine/sweep/state", "vscan/cmd/vscan/internal/export"},
 	"github.com/klauspost/compress/zstd":  {"vscan/engine/sweep/state", "vscan/engine/image/kdump", "vscan/engine/image/packed", "vscan/engine/image/imagetest"}, // imagetest: for tests
-	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump"},
+	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump", "vscan/engine/image/packed"},
 	"github.com/klauspost/compress/s2":    {"vscan/engine/image/kdump", "vscan/engine/image/lime", "vscan/engine/image/packed", "vscan/engine/image/imagetest"},
 	"github.com/anchore/go-lzo":           {"vscan/engine/image/kdump"},
 	"github.com/parquet-go/parquet-go":    {"vscan/cmd/internal/parquetfile"},

@@ -18,6 +18,7 @@
 //	Space.Extents                         bytes that are there, mapping by mapping
 //	Space.Intervals, Space.Elementary     what shows, in address order; the same cut at every border of a layer
 //	Space.Layers, Space.Overlapping       all mappings at an address, or that touch a range
+//	Space.Hidden                          how many bytes show nowhere, since other mappings lie over them
 //	Space.Byte, Space.Read, Space.Bytes   bytes, across mappings
 //	Space.While                           bytes until a condition fails
 //	Space.CString, Space.IsString,
@@ -96,7 +97,8 @@ import (
 // takes seconds: [Space.Index] builds it when it is called, and can be interrupted.
 type Space struct {
 	layers   atomic.Pointer[layers]
-	building sync.Mutex // held while layers.index is built
+	building sync.Mutex             // held while layers.index is built
+	hidden   atomic.Pointer[uint64] // what Hidden found; nil: it was not asked
 
 	placesOnce sync.Once
 	places     *Places

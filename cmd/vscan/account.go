@@ -32,6 +32,9 @@ func (a *commands) account(f *searchFlags, s *search.Summary, of *imageSearch) {
 	if all := s.Account(); f.stats || verbose && all.Searched < all.Size {
 		a.noteAccount(t, &all)
 	}
+	if verbose {
+		a.noteHidden(t, s.Hidden)
+	}
 	if s.Absent > 0 && (verbose || s.InScope == 0) {
 		a.Note("%s: %s and could not be searched", t.Arg, whyAbsent(t, s.Absent))
 	}
@@ -91,6 +94,13 @@ func (a *commands) noteAccount(t *layered.Image, of *search.Account) {
 	a.Note("%s: of %s: %s", t.Arg, wording.Size(of.Size), accountText(t, part{of.Searched, "searched"}, part{of.Zero, "zero"},
 		part{of.Unsaved, absent}, part{of.Excluded, excluded}, part{of.Missing, missing}, part{of.Unreadable, "unreadable"},
 		part{of.Beyond, "beyond --max-bytes"}, part{of.Unsearched, "not come to"}))
+}
+
+// noteHidden tells how many bytes of the image and its layers show nowhere.
+func (a *commands) noteHidden(t *layered.Image, n uint64) {
+	if n > 0 {
+		a.Note("%s: %s more lie under other mappings and show nowhere: they are not searched, and in none of these numbers (vscan map --layers)", t.Arg, wording.Size(n))
+	}
 }
 
 // noteRules tells which rules could not be decided or were left out, and whether hits

@@ -87,6 +87,9 @@ func (a *commands) info(ctx context.Context, f *cli.ImageFlags, arg string, quic
 	if i.Account, i.Ranges, err = accountOf(ctx, t); err != nil {
 		return false, err
 	}
+	if i.Hidden, err = t.Space.Hidden(ctx); err != nil {
+		return false, err
+	}
 	if !quick && slices.Contains(t.Spaces, image.Physical) {
 		if err := findBanner(ctx, &i, f.Budget); err != nil {
 			return false, cli.InImage(arg, err)

@@ -138,7 +138,11 @@ func (a *commands) noteTotals(ctx context.Context, t *layered.Image) error {
 	a.Note("%s: %s, %s; %s address space", t.Arg, t.Format, t.Detail, t.Image.Space)
 	a.Note("%s: %s of %s: %s", t.Arg, wording.Count(ranges, "range"), wording.Count(uint64(t.Space.Len()), "mapping"),
 		accountText(t, part{total.Present, "present"}, part{total.Zero, "zero"}, part{total.Unsaved, absent}, part{total.Excluded, excluded}, part{total.Missing, missing}))
-	return nil
+	hidden, err := t.Space.Hidden(ctx)
+	if err == nil {
+		a.noteHidden(t, hidden)
+	}
+	return err
 }
 
 // accountOf returns of what kind the bytes are that an image shows, and in how many ranges

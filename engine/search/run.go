@@ -24,6 +24,9 @@ func (s *Search) run(ctx context.Context, sink Sink, found *Found) (*Summary, er
 	r.found = found
 	defer r.hits.Release()
 	defer r.rules.close()
+	if hidden, err := s.img.Space.Hidden(ctx); err == nil { // else the scan ends at once, and tells it
+		r.sum.Hidden = hidden
+	}
 	if r.to.err = sink.Begin(s); r.to.err != nil {
 		r.sum.Stopped = true
 		return r.sum, wanted(r.to.err)

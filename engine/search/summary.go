@@ -37,6 +37,11 @@ type Summary struct {
 	// Excluded and Missing are how many of the bytes of Absent are so (engine.Absence).
 	Zero, Excluded, Missing uint64
 
+	// Hidden is how many bytes mappings of the image and its layers have that show nowhere in it, since
+	// others lie over them (engine.Space.Hidden): of all of the space, whatever the query chooses. They are
+	// in no other number, and the search is complete without them. It is 0 where ctx had ended before the search began.
+	Hidden uint64
+
 	// Beyond is how many bytes behind those in scope were not searched, since
 	// Query.MaxBytes bounds that.
 	Beyond uint64

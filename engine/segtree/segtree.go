@@ -249,6 +249,9 @@ func (s *stacked) fillMaxLast(lo, hi int) addr.Addr {
 // Len returns the number of ranges.
 func (t *Tree) Len() int { return t.n }
 
+// Disjoint reports whether no range overlaps another.
+func (t *Tree) Disjoint() bool { return t.stacked == nil }
+
 // Shows returns the address space, divided by which layer shows; the owner of a
 // hole is None.
 func (t *Tree) Shows() *Partition { return t.shows }

@@ -19,9 +19,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"vscan/engine"
+	"vscan/engine/image"
 	"vscan/engine/image/input"
 )
 
@@ -159,7 +161,35 @@ func (s *Source) check(all []Block, off uint64) error {
 
 // fail returns why a block cannot be read.
 func (s *Source) fail(b *Block, err error) error {
-	return fmt.Errorf("%s: the block of memory at offset %#x, kept at file offset %#x, cannot be read: %w", s.file.Path(), b.Off, b.At, err)
+	kept := s.kept(b)
+	if kept != "" {
+		kept = ", kept " + kept + ","
+	}
+	return fmt.Errorf("%s: the block of memory at offset %#x%s cannot be read: %w", s.file.Path(), b.Off, kept, err)
+}
+
+// kept returns where the packed bytes of a block are, in words; "" where it has none that are known.
+func (s *Source) kept(b *Block) string {
+	if b.Zero || b.Err != nil {
+		return ""
+	}
+	return image.PlaceIn(s.file.Source, b.At)
+}
+
+// PlaceOf is that of image.Placer: where the block is kept that holds a byte.
+func (s *Source) PlaceOf(off uint64) string {
+	if off >= s.size {
+		return ""
+	}
+	all := s.packing.Find(nil, off, off+1)
+	if s.check(all, off) != nil {
+		return ""
+	}
+	kept := s.kept(&all[0])
+	if rest, ok := strings.CutPrefix(kept, "at "); ok {
+		kept = "in the block at " + rest
+	}
+	return kept
 }
 
 // filling fills a part of one view.

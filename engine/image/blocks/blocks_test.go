@@ -14,6 +14,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/engine/image"
 	"vscan/engine/image/blocks"
 	"vscan/engine/image/imagetest"
 	"vscan/engine/image/input"
@@ -194,7 +195,14 @@ func TestDamage(t *testing.T) {
 			m.check(t, s, buf, off, 1+rnd.IntN(len(m.want)-off), bad)
 		}
 		_, err := s.View(buf, uint64(first), 1)
-		imagetest.CheckError(t, err, fmt.Sprintf("test.img: the block of memory at offset %#x, kept at file offset %#x, cannot be read: ", first, b.At))
+		kept, place := fmt.Sprintf(", kept at file offset %#x,", b.At), fmt.Sprintf("in the block at file offset %#x", b.At)
+		if b.Err != nil { // nothing tells where it is kept
+			kept, place = "", ""
+		}
+		imagetest.CheckError(t, err, fmt.Sprintf("test.img: the block of memory at offset %#x%s cannot be read: ", first, kept))
+		if got := image.PlaceIn(s, uint64(first+b.Size-1)); got != place {
+			t.Errorf("its place is told as %q, want %q", got, place)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sort"
 
 	"vscan/engine"
+	"vscan/engine/image"
 	"vscan/engine/image/input"
 	"vscan/internal/interrupt"
 )
@@ -272,6 +273,14 @@ func (x *overlay) View(buf []byte, off uint64, n int) ([]byte, error) {
 		return buf[:n], nil
 	}
 	return buf[:m], fmt.Errorf("%s: the dump that is flattened there cannot be read at offset %#x: %w", x.Name(), off+uint64(m), err)
+}
+
+// PlaceOf is that of image.Placer: where a block of the file has the byte.
+func (x *overlay) PlaceOf(off uint64) string {
+	if i := x.find(off); i < len(x.extents) && off >= x.extents[i].off {
+		return image.PlaceIn(x.file.Source, x.extents[i].at+off-x.extents[i].off)
+	}
+	return ""
 }
 
 // NextHole is that of engine.HoleSource.

@@ -37,7 +37,13 @@ func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.O
 	}
 	d, err := readAs(ctx, c.Reader, head, inner, o)
 	if err != nil {
+		if said := ofUnpacked.Replace(err.Error()); said != err.Error() {
+			err = &unpackedError{err, said}
+		}
 		return nil, err
+	}
+	for i, n := range d.Notes {
+		d.Notes[i] = ofUnpacked.Replace(n)
 	}
 	d.Hints = slices.DeleteFunc(d.Hints, func(h image.Hint) bool { return h.Format == image.FormatRaw }) // that is the bytes of the container
 	d.TellAppended(nil)                                                                                  // what is appended to the file is in the container
@@ -56,6 +62,19 @@ func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.O
 	}
 	return d, nil
 }
+
+// ofUnpacked has what is said of a format that is read out of a container call offsets what they are there:
+// none of the file. Where a block of the container is kept is told of the file itself (blocks.Source).
+var ofUnpacked = strings.NewReplacer("kept at file offset", "kept at file offset", "file offset", "unpacked offset")
+
+// unpackedError is an error about what a container holds.
+type unpackedError struct {
+	error
+	said string
+}
+
+func (e *unpackedError) Error() string { return e.said }
+func (e *unpackedError) Unwrap() error { return e.error }
 
 // refuseInside refuses a container inside a container, and what in it is not read.
 func refuseInside(path string, outer, inner *magic.Format) error {

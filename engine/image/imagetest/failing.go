@@ -1,6 +1,7 @@
 package imagetest
 
 import (
+	"fmt"
 	"io"
 	"syscall"
 
@@ -20,8 +21,9 @@ func (f *Failing) Reader() input.Reader {
 	return input.Reader{ReaderAt: f, Size: uint64(len(f.Data)), Source: f}
 }
 
-func (f *Failing) Name() string { return "test.img" }
-func (f *Failing) Size() uint64 { return uint64(len(f.Data)) }
+func (f *Failing) Name() string              { return "test.img" }
+func (f *Failing) PlaceOf(off uint64) string { return fmt.Sprintf("at file offset %#x", off) }
+func (f *Failing) Size() uint64              { return uint64(len(f.Data)) }
 
 func (f *Failing) ReadAt(b []byte, off int64) (int, error) {
 	f.Reads++

@@ -23,8 +23,9 @@ import (
 // memSource is a file that is a byte slice.
 type memSource struct{ data []byte }
 
-func (s *memSource) Name() string { return "test.img" }
-func (s *memSource) Size() uint64 { return uint64(len(s.data)) }
+func (s *memSource) Name() string              { return "test.img" }
+func (s *memSource) PlaceOf(off uint64) string { return fmt.Sprintf("at file offset %#x", off) }
+func (s *memSource) Size() uint64              { return uint64(len(s.data)) }
 func (s *memSource) View(_ []byte, off uint64, n int) ([]byte, error) {
 	if off > uint64(len(s.data)) || uint64(n) > uint64(len(s.data))-off {
 		return nil, io.ErrUnexpectedEOF

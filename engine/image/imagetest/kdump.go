@@ -50,7 +50,7 @@ func (k *Kdump) pack() (flag uint64, pack func(string) string) {
 			return b.String()
 		}
 	case "lzo":
-		return 2, lzoLiterals
+		return 2, packLZO
 	case "snappy":
 		return 4, func(s string) string { return string(s2.EncodeSnappy(nil, []byte(s))) }
 	case "zstd":
@@ -63,12 +63,71 @@ func (k *Kdump) pack() (flag uint64, pack func(string) string) {
 	return 0, func(s string) string { return s }
 }
 
-// lzoLiterals returns LZO1X that copies a text of 238 bytes or more and nothing else: the length
-// less 18 as bytes of 0 for each 255, and the rest; then the end of the stream.
-func lzoLiterals(s string) string {
-	rest := len(s) - 18
-	zeros := (rest - 1) / 255
-	return "\x00" + strings.Repeat("\x00", zeros) + string([]byte{byte(rest - 255*zeros)}) + s + "\x11\x00\x00"
+// packLZO packs a text as LZO1X (Documentation/staging/lzo.rst of Linux): runs of literals, and matches of 4 bytes
+// and more at a distance below 16 KiB, with the end of the stream behind them.
+//
+//	17 + n                             the first run, of n ≤ 238 bytes
+//	n − 3; 0, 0…, rest of n − 18       a run of 4 bytes and more behind a match; each 0 is 255
+//	32 + (n − 2); 32, 0…, rest of n − 33, then (distance − 1) << 2 | literals behind it, 2 bytes, little-endian
+func packLZO(s string) string {
+	var out []byte
+	long := func(rest int) { // at least 1
+		for ; rest > 255; rest -= 255 {
+			out = append(out, 0)
+		}
+		out = append(out, byte(rest))
+	}
+	distance := -1 // where the last match has its distance
+	literals := func(run string) {
+		n := len(run)
+		switch {
+		case n == 0:
+		case distance < 0 && n <= 238:
+			out = append(out, byte(17+n))
+		case n <= 3:
+			out[distance] |= byte(n)
+		case n <= 18:
+			out = append(out, byte(n-3))
+		default:
+			out = append(out, 0)
+			long(n - 18)
+		}
+		out = append(out, run...)
+	}
+	seen := map[string]int{}
+	begin := 0 // of the literals
+	for i := 0; i+4 <= len(s); {
+		at, ok := seen[s[i:i+4]]
+		seen[s[i:i+4]] = i
+		if !ok || i-at >= 16<<10 {
+			i++
+			continue
+		}
+		literals(s[begin:i])
+		n := 4
+		for i+n < len(s) && s[at+n] == s[i+n] {
+			n++
+		}
+		if n <= 33 {
+			out = append(out, byte(32+n-2))
+		} else {
+			out = append(out, 32)
+			long(n - 33)
+		}
+		distance = len(out)
+		d := (i - at - 1) << 2
+		out = append(out, byte(d), byte(d>>8))
+		i += n
+		begin = i
+	}
+	literals(s[begin:])
+	return string(append(out, 0x11, 0, 0))
+}
+
+// Pack packs a page as the dump has it.
+func (k *Kdump) Pack(page string) string {
+	_, pack := k.pack()
+	return pack(page)
 }
 
 // BlockSize returns the size of a page.

@@ -196,8 +196,11 @@ func (f *File) read(buf []byte, off uint64, n int) ([]byte, error) {
 }
 
 func (f *File) unreadable(off uint64, err error) error {
-	return fmt.Errorf("%s: cannot read at file offset %#x: %w", f.path, off, err)
+	return fmt.Errorf("%s: cannot read %s: %w", f.path, f.PlaceOf(off), err)
 }
+
+// PlaceOf is that of image.Placer.
+func (f *File) PlaceOf(off uint64) string { return fmt.Sprintf("at file offset %#x", off) }
 
 // Stat returns what the system tells of the opened file, with a mode that permits nobody what
 // an access list of the file does not.

@@ -31,6 +31,7 @@ type Reader struct {
 	Source engine.Source
 	Live   bool   // it is /proc/kcore, whose size no number of the system tells: its headers do
 	holes  *holes // nil: it has none that are known
+	base   uint64 // the offset in Source of the first byte
 
 	extent func(off uint64) (end uint64, hole bool) // does what Extent does; nil: holes tell
 }
@@ -55,7 +56,8 @@ func (in Reader) OnDisk() (uint64, bool) {
 func (in Reader) Path() string { return in.Source.Name() }
 
 // Fill fills b from file offset off as far as the file goes, and returns how many
-// bytes that is. A short count without an error is the end of the file.
+// bytes that is. A short count without an error is the end of the file. An error says where in the file
+// that Source is named for the byte is that cannot be read.
 func (in Reader) Fill(b []byte, off uint64) (int, error) {
 	if off >= in.Size {
 		return 0, nil
@@ -65,17 +67,31 @@ func (in Reader) Fill(b []byte, off uint64) (int, error) {
 	if n == len(b) || errors.Is(err, io.EOF) {
 		return n, nil
 	}
-	return n, fmt.Errorf("%s: cannot read at file offset %#x: %w", in.Path(), off+uint64(n), err)
+	return n, fmt.Errorf("%s: cannot read%s: %w", in.Path(), after(image.PlaceIn(in.Source, in.base+off+uint64(n))), err)
 }
 
 // Prefix returns n bytes from file offset off on as an input of their own, fewer
 // where the file ends before.
 func (in Reader) Prefix(off, n uint64) Reader {
 	if off >= in.Size {
-		return Reader{ReaderAt: bytes.NewReader(nil), Source: in.Source}
+		return Reader{ReaderAt: bytes.NewReader(nil), Source: in.Source, base: in.base + off}
 	}
 	n = min(n, in.Size-off, math.MaxInt64)
-	return Reader{ReaderAt: io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), Size: n, Source: in.Source}
+	return Reader{ReaderAt: io.NewSectionReader(in.ReaderAt, int64(off), int64(n)), Size: n, Source: in.Source, base: in.base + off}
+}
+
+// Of returns the input with another source, whose first byte is that of the input.
+func (in Reader) Of(s engine.Source) Reader {
+	in.Source, in.base = s, 0
+	return in
+}
+
+// after returns words with a blank in front, where there are any.
+func after(words string) string {
+	if words == "" {
+		return ""
+	}
+	return " " + words
 }
 
 // Run returns the mapping of a run of the file's bytes as they are, where spec

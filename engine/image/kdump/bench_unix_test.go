@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	lzo "github.com/anchore/go-lzo"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
@@ -137,6 +139,36 @@ func BenchmarkUnpack(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkUnpackBlocks is BenchmarkUnpack of what has neither a stream nor a sum.
+func BenchmarkUnpackBlocks(b *testing.B) {
+	for _, c := range []struct {
+		how    string
+		unpack func(src, dst []byte) (int, error)
+	}{
+		{"lzo", lzo.Decompress},
+		{"snappy", func(src, dst []byte) (int, error) {
+			got, err := s2.Decode(dst, src)
+			return len(got), err
+		}},
+	} {
+		b.Run(c.how, func(b *testing.B) {
+			k, _ := benchDump(c.how)
+			var packed [][]byte
+			for _, page := range k.Pages {
+				packed = append(packed, []byte(k.Pack(page)))
+			}
+			dst := make([]byte, 4096)
+			loop(b, func() {
+				for _, p := range packed {
+					if n, err := c.unpack(p, dst); err != nil || n != len(dst) {
+						b.Fatal(n, err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkFind(b *testing.B) {

@@ -83,7 +83,7 @@ func (u *unpacking) indexed(x *index) (*magic.Content, error) {
 			return nil, fmt.Errorf("%s: %w", u.Path(), err)
 		}
 	}
-	source := blocks.New(u.Reader, x.size, x.largest, x)
+	source := &unpacked{blocks.New(u.Reader, x.size, x.largest, x)}
 	in := input.Reader{ReaderAt: readerOf{source}, Size: x.size, Source: source}
 	head := make([]byte, min(magic.HeadSize, x.size))
 	if n, err := in.Fill(head, 0); err == nil {

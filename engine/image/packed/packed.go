@@ -1,5 +1,5 @@
-// Package packed has the bytes of files that are compressed: gzip, zstd, xz, bzip2, lz4, and ZIP
-// archives of one file. It is for the engine and may change.
+// Package packed has the bytes of files that are compressed: gzip, zstd, xz, bzip2, lz4, zlib where LiME
+// writes it, and ZIP archives of one file. It is for the engine and may change.
 //
 // Where a container has blocks that can be unpacked one by one, and tells where they are,
 // it is read at random, and each is unpacked when it is asked for (index.go):
@@ -39,6 +39,8 @@ var Formats = []magic.Format{
 	container("bzip2", "bzip2-compressed", "decompress it first (bzip2 -dc < FILE > OUT)", isBzip2, openBzip2),
 	// lz4_Frame_format.md: the frame, and the legacy frame.
 	container("lz4", "lz4-compressed", "decompress it first (lz4 -dc < FILE > OUT)", isLz4, openLz4),
+	// LiME deflate.c: the whole file is one zlib stream (RFC 1950).
+	container("zlib-compressed LiME", "compressed with zlib, by LiME", "decompress it first (zlib-flate -uncompress < FILE > OUT)", isZlibLiME, openZlibLiME),
 	// RFC 8878, 3.1.2; lz4 has the same skippable frames.
 	container("zstd or lz4", "compressed with zstd or lz4 (it begins with a skippable frame)", "decompress it first (zstd -dc --long=31 < FILE > OUT, or lz4 -dc < FILE > OUT)", isSkippable, openSkippable),
 	// APPNOTE.TXT: a local file header, an empty archive, a spanned one.

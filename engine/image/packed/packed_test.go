@@ -385,6 +385,9 @@ func TestDamagedBlock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if got := image.PlaceIn(img.Mappings[0].Source, 0x1234); got != "at unpacked offset 0x1234" {
+			t.Errorf("an offset in what is unpacked is told as %q", got)
+		}
 		got, lost := bytesOf(t, img)
 		if lost == 0 || lost > 110_000 || len(got) != len(want) {
 			t.Fatalf("%d bytes lost, %d there", lost, len(got))

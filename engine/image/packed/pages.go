@@ -101,7 +101,7 @@ func (p *pages) take(n uint64) error {
 func (p *pages) reader(file input.Reader) input.Reader {
 	p.packed = nil
 	held := input.Reader{ReaderAt: p, Size: p.held, Source: file.Source}
-	source := blocks.New(held, p.size, pageSize, p)
+	source := &unpacked{blocks.New(held, p.size, pageSize, p)}
 	return input.Reader{ReaderAt: readerOf{source}, Size: p.size, Source: source}
 }
 
@@ -140,8 +140,18 @@ func (p *pages) Unpack(dst, packed []byte, _ uint8) error {
 	return err
 }
 
+// unpacked is what a container holds, unpacked, as a source.
+type unpacked struct{ *blocks.Source }
+
+// PlaceOf is that of image.Placer. What is said of what a container holds speaks of offsets in
+// that, so this does, too.
+func (u *unpacked) PlaceOf(off uint64) string { return unpackedAt(off) }
+
+// unpackedAt calls an offset in what a container holds by its name.
+func unpackedAt(off uint64) string { return fmt.Sprintf("at unpacked offset %#x", off) }
+
 // readerOf is a source as an io.ReaderAt.
-type readerOf struct{ *blocks.Source }
+type readerOf struct{ *unpacked }
 
 func (r readerOf) ReadAt(b []byte, off int64) (int, error) {
 	if uint64(off) >= r.Size() {

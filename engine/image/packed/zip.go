@@ -141,8 +141,7 @@ func (u *unpacking) storedFile(in input.Reader, at uint64) (*magic.Content, erro
 			return nil, err
 		}
 	}
-	in.Source = &part{u.Source, at, in.Size}
-	return u.content(in), nil
+	return u.content(in.Of(&part{u.Source, at, in.Size})), nil
 }
 
 // part is a part of a file as a source of its own.
@@ -171,6 +170,9 @@ func (p *part) View(buf []byte, off uint64, n int) ([]byte, error) {
 	}
 	return b, err
 }
+
+// PlaceOf is that of image.Placer.
+func (p *part) PlaceOf(off uint64) string { return unpackedAt(off) }
 
 // NextHole is that of engine.HoleSource.
 func (p *part) NextHole(off, end, least uint64) (first, behind uint64) {

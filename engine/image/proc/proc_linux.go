@@ -309,6 +309,9 @@ func (s *processSource) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return buf[:m], fmt.Errorf("%s: cannot read at address %#x: %w", s.path, off+uint64(m), err)
 }
 
+// PlaceOf is that of image.Placer: an address tells it.
+func (s *processSource) PlaceOf(uint64) string { return "" }
+
 // pread reads until buf is full or a byte cannot be read. The kernel may stop
 // at any page; only a read that gets nothing tells why. EIO is memory that is
 // not there, 0 bytes is a process that has ended.

@@ -22,9 +22,6 @@ var CrashDumps = []magic.Format{
 // Dumps are the other formats that hold memory and are not read. Magics at the
 // start of a file come before those further in.
 var Dumps = []magic.Format{
-	// LiME deflate.c: the whole file is one zlib stream.
-	{Name: "zlib-compressed LiME", What: "a LiME dump compressed with zlib", Match: isZlibLiME,
-		Advice: "decompress it first (zlib-flate -uncompress < FILE > OUT)", RawHelps: magic.ScanCompressed},
 	// Apple mach-o/loader.h: the magic of each class and byte order; cores are read.
 	{Name: "Mach-O", What: "a Mach-O program or library, not a dump", Match: isMachO, Holds: image.HoldsProgram,
 		Advice: magic.PlaceAdvice, RawHelps: magic.ScanBytes},

@@ -88,17 +88,6 @@ func (d *deflateBlocks) storesOther() bool {
 	return d.other || d.mixed && !isNoise(d.stored)
 }
 
-// isZlibLiME looks at the first bytes of what is compressed.
-func isZlibLiME(head []byte) bool {
-	r, err := zlib.NewReader(bytes.NewReader(head))
-	if err != nil {
-		return false
-	}
-	var magic [4]byte
-	io.ReadFull(r, magic[:])
-	return string(magic[:]) == "EMiL" || string(magic[:]) == "LiME"
-}
-
 // isLZMA looks at all that the header says: properties (1), size of the
 // dictionary (4), size of what is compressed (8) or -1; and at the first byte of
 // the range coder, which is 0. Sizes that encoders do not write are not taken.

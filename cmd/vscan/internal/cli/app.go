@@ -285,7 +285,7 @@ func (a *App) NoteWays(of string, ways []engine.WayStats) {
 }
 
 // NoteUnreadable tells how many bytes of an image could not be read, and where the first
-// of them are: by address and in their file.
+// of them are: by address, and in their file or in what is unpacked of it.
 func (a *App) NoteUnreadable(t *layered.Image, ranges []addr.Range) {
 	if len(ranges) == 0 {
 		return
@@ -296,7 +296,9 @@ func (a *App) NoteUnreadable(t *layered.Image, ranges []addr.Range) {
 	}
 	first, where := ranges[0], ""
 	if m := t.Space.At(first.First).Mapping; m != nil && m.Source != nil {
-		where = fmt.Sprintf(", at file offset %#x of %s", m.OffsetOf(first.First), m.Source.Name())
+		if where = image.PlaceIn(m.Source, m.OffsetOf(first.First)); where != "" {
+			where = fmt.Sprintf(", %s of %s", where, m.Source.Name())
+		}
 	}
 	a.Note("%s: not complete: %s could not be read, in %s, the first %v (%s)%s", t.Arg, wording.Size(n),
 		wording.Count(uint64(len(ranges)), "range"), first, wording.Count(first.Size(), "byte"), where)

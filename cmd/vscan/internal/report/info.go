@@ -18,6 +18,7 @@ import (
 type Info struct {
 	*layered.Image
 	Account     engine.Account
+	Hidden      uint64   // bytes that show nowhere, since other mappings lie over them
 	Ranges      uint64   // in which the bytes lie that show
 	Over, Under []string // what is laid over and under it, as given
 	Oddities    []string // its notes and those of layers, with what to do about them
@@ -77,6 +78,9 @@ func (r *JSONLReporter) Info(i *Info) error {
 	a := &i.Account
 	r.Add("account", fmt.Sprintf(`{"size":%d,"present":%d,"zero":%d,"unsaved":%d,"excluded":%d,"missing":%d}`,
 		a.Size(), a.Present, a.Zero, a.Unsaved, a.Excluded, a.Missing))
+	if i.Hidden > 0 {
+		r.AddUint("hidden", i.Hidden)
+	}
 	r.AddUint("missing", i.Missing)
 	r.Add("live", strconv.FormatBool(i.Live))
 	r.Add("complete", strconv.FormatBool(i.Complete))
@@ -182,6 +186,9 @@ func (i *Info) text() string {
 		if part.bytes > 0 || part.name == "present" {
 			line("  "+part.name, "%s", wording.Size(part.bytes))
 		}
+	}
+	if i.Hidden > 0 {
+		line("hidden", "%s, that lie under other mappings and show nowhere", wording.Size(i.Hidden))
 	}
 	if i.Missing > 0 {
 		line("not complete", "it is truncated or damaged: %s are missing", wording.Size(i.Missing))

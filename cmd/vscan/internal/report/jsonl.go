@@ -411,6 +411,9 @@ func (r *JSONLReporter) startSummary(s *search.Summary) {
 	if s.Beyond > 0 {
 		r.AddUint("beyond", s.Beyond)
 	}
+	if s.Hidden > 0 {
+		r.AddUint("hidden", s.Hidden)
+	}
 	if s.Appended > 0 {
 		r.AddUint("appended", s.Appended)
 	}

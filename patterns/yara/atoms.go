@@ -323,7 +323,7 @@ func (n *reNode) clone() *reNode {
 // preferHex returns a part of a hex string with its alternatives in the order in which yara
 // prefers them.
 func preferHex(n *automaton.Node) *automaton.Node {
-	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{dotAll: true})
+	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{regexpFlags: regexpFlags{dotAll: true}})
 }
 
 // hexAsRegexp returns the regular expression that libyara makes of a hex string.

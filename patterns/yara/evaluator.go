@@ -441,7 +441,7 @@ func (e *Evaluator) match(r *rule) Match {
 			continue
 		}
 		h := &e.hits[str.patternIndex]
-		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.patternIndex, Count: h.count, hits: h, to: len(h.addrs)}
+		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: int(str.patternIndex), Count: h.count, hits: h, to: len(h.addrs)}
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)

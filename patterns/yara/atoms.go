@@ -310,8 +310,12 @@ func (n *reNode) with(alt *reNode, subs []*reNode) *reNode {
 	return &c
 }
 
-// clone returns a copy whose alternatives can be put in another order.
+// clone returns a copy whose alternatives can be put in another order. What has no parts is the
+// same in it.
 func (n *reNode) clone() *reNode {
+	if n.op < reCat {
+		return n
+	}
 	c := *n
 	c.subs = make([]*reNode, len(n.subs))
 	for i, sub := range n.subs {

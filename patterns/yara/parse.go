@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"vscan/engine/budget"
@@ -56,6 +57,8 @@ type parser struct {
 
 	searches    map[searchKey]*searched // what strings look for, so that those that are written alike share it
 	compact     []byte                  // of withoutBlanks
+	stringsRead []*ruleString           // those of current, while they are read
+	metaRead    []Meta                  // the same of its meta section
 	current     *rule                   // nil between rules
 	byID        map[string]*ruleString  // the strings of current, by identifier
 	loopVars    []loopVar               // variables of the loops that are being read, outermost first
@@ -344,6 +347,9 @@ func (p *parser) meta() {
 			p.expected("a text, an integer, true or false")
 		}
 		p.advance()
-		p.current.Meta = append(p.current.Meta, m)
+		p.metaRead = append(p.metaRead, m)
 	}
+	p.current.Meta = slices.Clone(p.metaRead)
+	clear(p.metaRead)
+	p.metaRead = p.metaRead[:0]
 }

@@ -16,6 +16,9 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
+	p.current.strings = slices.Clone(p.stringsRead)
+	clear(p.stringsRead)
+	p.stringsRead = p.stringsRead[:0]
 	nameAnonymous(p.current.strings, p.goOn)
 }
 
@@ -27,7 +30,10 @@ func nameAnonymous(all []*ruleString, goOn func(steps int) bool) {
 		if !goOn(1) {
 			return
 		}
-		if n, err := strconv.Atoi(strings.TrimPrefix(s.id, "$")); err == nil && s.id == numbered(n) {
+		if len(s.id) < 2 || !isDigit(s.id[1]) {
+			continue
+		}
+		if n, err := strconv.Atoi(s.id[1:]); err == nil && s.id == numbered(n) {
 			next[n] = n + 1
 		}
 	}
@@ -84,7 +90,7 @@ func (p *parser) string() {
 	if p.failed {
 		return
 	}
-	p.current.strings = append(p.current.strings, s)
+	p.stringsRead = append(p.stringsRead, s)
 	p.byID[t.s] = s
 }
 
@@ -202,8 +208,11 @@ type searchKey struct {
 	modifiers modifier
 	xor       patterns.KeyRange
 	flags     regexpFlags
-	text      string // of a text its bytes, of an expression what stands between the slashes, of a hex string its braces, without blanks
-	alphabet  string
+	alphabet  bool // whether text begins with the 64 bytes of an alphabet of base64
+
+	// text is of a text its bytes, of an expression what stands between the slashes, of a hex
+	// string what stands between the braces, without blanks.
+	text string
 }
 
 // regexpFlags are what flags and modifiers say of a regular expression.
@@ -245,7 +254,7 @@ func (p *parser) text(s *ruleString, v token) {
 		return
 	}
 	s.private = m.has(mPrivate)
-	key := searchKey{kind: tText, modifiers: m.found(), xor: m.xor, alphabet: m.alphabet, text: v.s}
+	key := searchKey{kind: tText, modifiers: m.found(), xor: m.xor, alphabet: m.alphabet != "", text: m.alphabet + v.s}
 	same, first := p.known(key, v.written())
 	if same != nil {
 		s.share(same)

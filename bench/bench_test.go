@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"hash/crc32"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"vscan/patterns"
+	"vscan/patterns/yara"
 )
 
 // Made-up corpora and patterns are the same on every machine.
@@ -50,6 +52,33 @@ func TestGenerators(t *testing.T) {
 	}
 	if kinds["masked"] < 100 || kinds["nocase"] < 20 || kinds["plain"] < 200 {
 		t.Errorf("kinds of patterns: %v", kinds)
+	}
+}
+
+// Rules that are made up are the same on every machine; some of their strings stand in several.
+func TestMadeUpRules(t *testing.T) {
+	c := corpus{Seed: 1, Zero: 45, Pointers: 25, Text: 15, Code: 5, Random: 10}
+	memory := make([]byte, 1<<20)
+	c.fill(memory)
+	g := generate{Count: 500, Min: 5, Max: 40, Text: true, Masked: 0.15, Nocase: 0.1, Wide: 0.25, Regexp: 0.03, Rules: 6, Copies: 0.3, Seed: 1}
+	literals := g.literals(memory)
+	file, strings := g.rules(literals)
+	if n := len(strings) - len(literals); len(literals) != 500 || n < 150 || n > 300 {
+		t.Errorf("%d literals, and %d copies of them", len(literals), n)
+	}
+	rules, err := yara.Parse(t.Context(), "rules.yar", bytes.NewReader(file), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i := range rules.Len() {
+		n += len(rules.Strings(i))
+	}
+	if len(rules.Skipped) > 0 || n != len(strings) || len(rules.Patterns()) != len(literals) {
+		t.Errorf("%d rules are left out, the others have %d strings, want %d; %d patterns, want %d", len(rules.Skipped), n, len(strings), len(rules.Patterns()), len(literals))
+	}
+	if got, want := crc32.ChecksumIEEE(file), uint32(0x16bf0657); got != want {
+		t.Errorf("the rules have checksum %#x, want %#x", got, want)
 	}
 }
 

@@ -52,6 +52,11 @@ type generate struct {
 	Text     bool    // only printable characters, so that all peers take them
 	Common   bool    // literals may be all over the corpus
 	Seed     uint64
+
+	// Rules is how many strings a rule has, on average; they are searched for as YARA rules
+	// then, and not as patterns. Copies is the share of strings that another rule has too.
+	Rules  int
+	Copies float64
 }
 
 func (g *generate) UnmarshalJSON(b []byte) error {

@@ -22,6 +22,7 @@ type job struct {
 	patterns []patterns.Pattern
 	target   patterns.Target
 	literals []literal // the patterns, where they are literals
+	rules    []byte    // a file of YARA rules of which these are the strings; nil where patterns are searched for
 	ranges   []addr.Range
 	hits     uint64
 }
@@ -33,6 +34,9 @@ func newJob(d *definition, memory []byte) (*job, error) {
 	switch {
 	case d.Generate != nil:
 		j.literals = d.Generate.literals(memory)
+		if d.Generate.Rules > 0 {
+			j.rules, j.literals = d.Generate.rules(j.literals)
+		}
 		for _, l := range j.literals {
 			texts = append(texts, l.String())
 		}

@@ -123,6 +123,10 @@ func vscanFor(j *job) (program, file string, err error) {
 	for i, p := range j.patterns {
 		fmt.Fprintf(&lines, "p%d=%s\n", i, p.Written)
 	}
+	if j.rules != nil {
+		file, err = writeTemp(scratch, "patterns.yar", j.rules)
+		return vscanProgram, file, err
+	}
 	file, err = writeTemp(scratch, "patterns", lines.Bytes())
 	return vscanProgram, file, err
 }
@@ -183,12 +187,11 @@ func (e *command) prepare(j *job) (string, error) {
 		e.args = []string{"dd", "bs=256K", "of=/dev/null", "status=none", "if=" + j.path}
 		e.hits = func([]byte) (uint64, error) { return noHits, nil }
 	case "yara", "yara folder":
-		rules := bytes.NewBufferString("rule r { strings:\n")
-		for i, l := range j.literals {
-			fmt.Fprintf(rules, "  $s%d = %s\n", i, l.yara())
+		rules := j.rules
+		if rules == nil {
+			rules = yaraRule("r", j.literals)
 		}
-		rules.WriteString("condition: any of them }\n")
-		file, err := writeTemp(scratch, "rules.yar", rules.Bytes())
+		file, err := writeTemp(scratch, "rules.yar", rules)
 		if err != nil {
 			return "", err
 		}

@@ -154,29 +154,45 @@ func newUnits(ctx context.Context, set *patterns.Set, opt Options) (_ []needle, 
 // same order what they are. index[i] is where all[i] is in set.Needles(), with those
 // of expressions behind; nil where all are there in order.
 func wantedNeedles(set *patterns.Set, check *interrupt.Checker) (all []patterns.Needle, ofExprs []exprNeedle, index []int32) {
-	all = slices.Clip(set.Needles())
-	ofExprs = exprNeedles(set.Exprs())
-	for _, x := range ofExprs {
-		e := &set.Exprs()[x.expr]
-		all = append(all, patterns.Needle{Pattern: int32(e.Pattern), Align: e.Align})
-	}
-	order := func(a, b patterns.Needle) int {
+	of, exprs := set.Needles(), set.Exprs()
+	ofExprs = exprNeedles(exprs)
+	order := func(a, b *patterns.Needle) int {
 		check.Step(1)
-		return cmp.Or(cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Len(), b.Len()))
+		if a.Pattern != b.Pattern {
+			return cmp.Compare(a.Pattern, b.Pattern)
+		}
+		return cmp.Compare(a.Len(), b.Len())
 	}
-	if slices.IsSortedFunc(all, order) {
-		return all, ofExprs, nil // most often they are sorted, and there may be many
+	sorted := true
+	for i := 1; i < len(of) && sorted; i++ {
+		sorted = order(&of[i-1], &of[i]) <= 0
 	}
-	index = make([]int32, len(all))
-	for i := range index {
-		index[i] = int32(i)
+	if sorted && len(ofExprs) == 0 {
+		return of, nil, nil // most often they are sorted, and there may be many
 	}
-	slices.SortStableFunc(index, func(a, b int32) int { return order(all[a], all[b]) })
-	sorted := make([]patterns.Needle, len(all))
-	for i, k := range index {
-		sorted[i] = all[k]
+	numbers := make([]int32, len(of))
+	for i := range numbers {
+		numbers[i] = int32(i)
 	}
-	return sorted, ofExprs, index
+	if !sorted {
+		slices.SortStableFunc(numbers, func(a, b int32) int { return order(&of[a], &of[b]) })
+	}
+	// Those of expressions, which are in the order of the patterns, are put between.
+	all = make([]patterns.Needle, 0, len(of)+len(ofExprs))
+	index = make([]int32, 0, cap(all))
+	behind := int32(len(of))
+	for _, x := range ofExprs {
+		check.Step(1)
+		e := &exprs[x.expr]
+		for len(numbers) > 0 && int(of[numbers[0]].Pattern) < e.Pattern {
+			all, index, numbers = append(all, of[numbers[0]]), append(index, numbers[0]), numbers[1:]
+		}
+		all, index, behind = append(all, patterns.Needle{Pattern: int32(e.Pattern), Align: e.Align}), append(index, behind), behind+1
+	}
+	for _, i := range numbers {
+		all, index = append(all, of[i]), append(index, i)
+	}
+	return all, ofExprs, index
 }
 
 // An exprNeedle says what a needle of an expression is for.
@@ -190,7 +206,7 @@ type exprNeedle struct {
 // their numbers: for each pattern first those of hits, then those of matches that
 // exceptions drop.
 func exprNeedles(exprs []patterns.Expr) []exprNeedle {
-	var all []exprNeedle
+	all := make([]exprNeedle, 0, len(exprs))
 	for first := 0; first < len(exprs); {
 		end := first + 1
 		for end < len(exprs) && exprs[end].Pattern == exprs[first].Pattern {

@@ -52,7 +52,12 @@ type anchorFinder struct {
 // under keys are apart, but for those that are a literal for each key.
 func newAnchorFinders(ctx context.Context, exprs []expr, level simd.Level) (_ []anchorFinder, err error) {
 	var plain, keyed anchorFinder
-	var lits []simd.Lit
+	anchors := 0
+	for i := range exprs {
+		anchors += len(exprs[i].Anchors)
+	}
+	lits := make([]simd.Lit, 0, anchors)
+	plain.anchors = make([]int32, 0, anchors)
 	var underKeys []simd.Keyed
 	k := int32(0)
 	for i := range exprs {
@@ -178,6 +183,11 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 		}
 	}
 	pats, all := set.Patterns(), set.Exprs()
+	anchors := 0
+	for i := range all {
+		anchors += len(all[i].Anchors)
+	}
+	u.exprs, u.anchors = make([]expr, 0, len(all)), make([]anchor, 0, anchors)
 	for i := range all {
 		e := expr{Expr: &all[i], needle: needleOf[i]}
 		alone := (i == 0 || all[i-1].Pattern != e.Pattern) && (i+1 == len(all) || all[i+1].Pattern != e.Pattern)

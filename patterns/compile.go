@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,8 +136,7 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	}
 	c := compiler{ctx: ctx, target: t}
 	s := &Set{patterns: make([]Pattern, 0, len(pats)), target: t}
-	s.target.Mapping, s.target.Budget = nil, nil  // a set may outlive its image
-	type place struct{ pattern, first, last int } // its needles are needles[first:last]
+	s.target.Mapping, s.target.Budget = nil, nil // a set may outlive its image
 	word := MissingError{What: FactWordSize, More: -1}
 	order := MissingError{What: FactByteOrder, More: -1}
 	var errs []error
@@ -152,7 +152,7 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 	if err := c.takeTables(pats); err != nil {
 		return nil, err
 	}
-	byName := make(map[string]place, len(pats))
+	byName := make(map[string]int32, len(pats)) // the indices of the patterns
 	s.needles, s.exprs = make([]Needle, 0, needleRoom), make([]Expr, 0, exprRoom)
 	for i := range pats {
 		p := &pats[i]
@@ -195,18 +195,17 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 			}
 		}
 		if old, ok := byName[p.Name]; ok {
-			same := slices.EqualFunc(needles, s.needles[old.first:old.last], sameHits)
-			if len(exprs) > 0 || len(needles) == 0 {
-				same = p.Kind == s.patterns[old.pattern].Kind && p.Written == s.patterns[old.pattern].Written && sameExceptions(p, &s.patterns[old.pattern])
+			same := slices.EqualFunc(needles, s.needlesOf(old), sameHits)
+			if first := &s.patterns[old]; len(exprs) > 0 || len(needles) == 0 {
+				same = p.Kind == first.Kind && p.Written == first.Written && sameExceptions(p, first)
 			}
 			if !same {
-				errs = append(errs, p.clash(&s.patterns[old.pattern]))
+				errs = append(errs, p.clash(&s.patterns[old]))
 			}
 			continue
 		}
-		first := len(s.needles)
 		s.needles = append(s.needles, needles...)
-		byName[p.Name] = place{len(s.patterns), first, len(s.needles)}
+		byName[p.Name] = int32(len(s.patterns))
 		s.patterns = append(s.patterns, *p)
 		for _, n := range needles {
 			s.maxLen = max(s.maxLen, n.Len())
@@ -229,6 +228,14 @@ func Compile(ctx context.Context, pats []Pattern, t Target) (*Set, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// needlesOf returns the needles of a pattern.
+func (s *Set) needlesOf(pattern int32) []Needle {
+	of := func(n Needle, pattern int32) int { return cmp.Compare(n.Pattern, pattern) }
+	first, _ := slices.BinarySearchFunc(s.needles, pattern, of)
+	last, _ := slices.BinarySearchFunc(s.needles, pattern+1, of)
+	return s.needles[first:last]
 }
 
 // Check returns the error that Compile has for the pattern, whatever else is in the set and

@@ -7,33 +7,33 @@ import (
 	"vscan/engine/addr"
 )
 
-// encodedTexts is text in several encodings. Its methods make it a
-// body that is found as full words only.
+// encodedTexts is text in several encodings.
 type encodedTexts []encodedText
 
 // An encodedText is text in one encoding.
 type encodedText struct {
 	literal
-	charSize  int  // bytes of a character: 1 or 2
-	bigEndian bool // whether the high byte of the two is the first
+	charSize  uint8 // bytes of a character: 1 or 2
+	bigEndian bool  // whether the high byte of the two is the first
 }
 
 // add adds the text in an encoding.
-func (w encodedTexts) add(e literal, charSize int, bigEndian bool) encodedTexts {
+func (w encodedTexts) add(e literal, charSize uint8, bigEndian bool) encodedTexts {
 	return append(w, encodedText{literal: e, charSize: charSize, bigEndian: bigEndian})
 }
 
 // needles returns the text in its encodings, no two of which are alike. What is under keys is a
 // needle with these, whose bytes are the text as it was written; of one byte, it is a number, for
 // it has no neighbour that is under the same key.
-func (b *textBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
-	if b.keys == nil {
-		return b.literals.needles(p, c)
-	}
+func (b *textBody) needles(*Pattern, *compiler) ([]Needle, error) {
 	out := make([]Needle, 0, len(b.texts))
-	for _, w := range b.texts {
-		n := Needle{Lit: w.bytes, Keys: Keys{*b.keys, true}, Align: 1}
-		if len(w.bytes) == 1 {
+	for i := range b.texts {
+		w := &b.texts[i]
+		n := Needle{Lit: w.bytes, Mask: w.mask, Align: 1}
+		if b.keys != nil {
+			n.Keys = Keys{*b.keys, true}
+		}
+		if b.keys != nil && len(w.bytes) == 1 {
 			n = wordNeedle(1, addr.Little, b.keys.values(w.bytes[0]), 1)
 		}
 		if !slices.ContainsFunc(out, func(old Needle) bool { return sameHits(old, n) }) {
@@ -43,12 +43,12 @@ func (b *textBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
 	return out, nil
 }
 
-func (w encodedTexts) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+func (b *fullWordBody) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
 
 // exprs returns the text in its encodings, under the keys if it has any.
-func (b *fullWordBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
+func (b *fullWordBody) exprs(*Pattern, *compiler) ([]Expr, error) {
 	if b.keys == nil {
-		return b.encodedTexts.exprs(p, c)
+		return b.texts.exprs(), nil
 	}
 	out := make([]Expr, len(b.texts))
 	for i := range b.texts {
@@ -95,7 +95,8 @@ func (w *keyedText) Match(m *Memory, at int) int {
 	return n
 }
 
-func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
+// exprs returns the text in its encodings, without keys.
+func (w encodedTexts) exprs() []Expr {
 	out := make([]Expr, len(w))
 	for i := range w {
 		n := len(w[i].bytes)
@@ -104,7 +105,7 @@ func (w encodedTexts) exprs(*Pattern, *compiler) ([]Expr, error) {
 			Anchors: []Anchor{{Lit: w[i].bytes, Mask: w[i].mask}},
 		}
 	}
-	return out, nil
+	return out
 }
 
 // Match implements Matcher: it returns the length of the text, if it stands at a place and
@@ -122,7 +123,7 @@ func (w *encodedText) Match(m *Memory, at int) int {
 
 // inWord reports whether the text, which stands at a place, is no full word there.
 func (w *encodedText) inWord(m *Memory, at int) bool {
-	return w.alnumAt(m, at-w.charSize) || w.alnumAt(m, at+len(w.bytes))
+	return w.alnumAt(m, at-int(w.charSize)) || w.alnumAt(m, at+len(w.bytes))
 }
 
 func (w *encodedText) equal(b []byte) bool {
@@ -141,7 +142,7 @@ func (w *encodedText) equal(b []byte) bool {
 // is. It ignores the key: what lies around is taken as it is, as in YARA.
 func (w *encodedText) alnumAt(m *Memory, at int) bool {
 	var b [2]byte
-	for i := range w.charSize {
+	for i := range int(w.charSize) {
 		c, ok := m.At(at + i)
 		if !ok {
 			return false

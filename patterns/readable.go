@@ -123,20 +123,14 @@ func legible(r rune) bool {
 // textBody is the body of text that stands anywhere, and fullWordBody of text that is found
 // as full words only.
 type (
-	textBody struct {
-		literals // without the keys
-		textOrigin
-	}
-	fullWordBody struct {
-		encodedTexts // without the keys
-		textOrigin
-	}
+	textBody     struct{ textOrigin }
+	fullWordBody struct{ textOrigin }
 )
 
 // textOrigin is what text was made of: its encodings, and the keys with which they are
 // exclusive-ored, if any.
 type textOrigin struct {
-	texts encodedTexts
+	texts encodedTexts // without the keys
 	keys  *KeyRange
 }
 

@@ -141,7 +141,7 @@ func TestNewTextAndHex(t *testing.T) {
 	}
 	reversed := []byte(digits)
 	slices.Reverse(reversed)
-	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).literals) != 3 {
+	if p, err = NewText("n", "s", []byte("foobar"), TextOptions{Base64: true, Alphabet: string(reversed)}); err != nil || len(p.body.(*textBody).texts) != 3 {
 		t.Errorf("%v", err)
 	}
 	if p, err = NewHex("n", "s", "41 [2] 42"); err != nil || p.Kind != KindHex || p.Written != "s" || places(t, p, Target{}, "A--B") != "0+4" {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -76,8 +77,11 @@ func NewText(name, written string, b []byte, o TextOptions) (Pattern, error) {
 		return Pattern{}, in.fault(-1, "want at least one byte of text")
 	}
 	var units []uint16
-	for _, c := range b {
-		units = append(units, uint16(c))
+	if o.Wide || o.WideBE {
+		units = make([]uint16, len(b))
+		for i, c := range b {
+			units[i] = uint16(c)
+		}
 	}
 	body, err := newText(in, bytes.Clone(b), units, o)
 	if err != nil {
@@ -123,6 +127,16 @@ func parseText(in input, _, flags string) (body, error) {
 // plain reports whether bytes are looked for as they stand.
 func (o *TextOptions) plain() bool { return o.ASCII || !o.Wide && !o.WideBE }
 
+// encodings returns how many encodings are looked for, before base64.
+func (o *TextOptions) encodings() (n int) {
+	for _, on := range []bool{o.plain(), o.Wide, o.WideBE} {
+		if on {
+			n++
+		}
+	}
+	return n
+}
+
 // check returns an error for options that do not go together. Other callers than text: have
 // no flags, so the error does not name their letters.
 func (o *TextOptions) check() error {
@@ -150,7 +164,7 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	if err := o.check(); err != nil {
 		return nil, in.fault(in.pos, "%v", err)
 	}
-	var out encodedTexts
+	out := make(encodedTexts, 0, o.encodings())
 	if o.plain() {
 		out = out.add(newLiteral(b, o.Caseless), 1, false)
 	}
@@ -173,13 +187,9 @@ func newText(in input, b []byte, units []uint16, o TextOptions) (body, error) {
 	}
 	origin := textOrigin{texts: out, keys: o.Xor}
 	if o.FullWord {
-		return &fullWordBody{out, origin}, nil
+		return &fullWordBody{origin}, nil
 	}
-	plain := make(literals, 0, len(out))
-	for _, w := range out {
-		plain = plain.add(w.literal)
-	}
-	return &textBody{plain, origin}, nil
+	return &textBody{origin}, nil
 }
 
 // newLiteral returns the literal of b, with masked letters if caseless. It changes b.
@@ -271,17 +281,20 @@ func (in input) escape() (c byte, n int, err error) {
 
 // literal16 returns the literal of UTF-16.
 func literal16(units []uint16, order binary.AppendByteOrder, caseless bool) literal {
-	out, mask := make([]byte, 0, 2*len(units)), make([]byte, 0, 2*len(units))
-	masked := false
+	hasCase := func(u uint16) bool { return u < 0x80 && isLetter(rune(u)) }
+	out, mask := make([]byte, 0, 2*len(units)), []byte(nil)
+	if caseless && slices.ContainsFunc(units, hasCase) {
+		mask = make([]byte, 0, 2*len(units))
+	}
 	for _, u := range units {
 		m := uint16(0xffff)
-		if caseless && u < 0x80 && isLetter(rune(u)) {
-			m, masked = 0xff00|caseMask, true
+		if mask != nil {
+			if hasCase(u) {
+				m = 0xff00 | caseMask
+			}
+			mask = order.AppendUint16(mask, m)
 		}
-		out, mask = order.AppendUint16(out, u&m), order.AppendUint16(mask, m)
-	}
-	if !masked {
-		mask = nil
+		out = order.AppendUint16(out, u&m)
 	}
 	return literal{out, mask}
 }

@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"vscan/engine"
@@ -218,8 +217,9 @@ type compiled struct {
 
 	names                        // of hits
 	ruleIndex     []int          // by pattern of the set: its index in the rules' patterns; −1: it is none of them
-	ruleNames     map[string]int // index in names.all, by name; nil where there are no rules
-	patternOfName []int          // by index in names.all: the pattern of the set
+	patternOfName []int32        // by index in names.all: the pattern of the set; nil where there are no rules
+	named         sync.Once      // makes ruleNames
+	ruleNames     map[string]int // index in names.all, by name
 	evaluators    sync.Pool      // of *yara.Evaluator, of runs that are done
 }
 
@@ -244,46 +244,51 @@ func compile(ctx context.Context, q *Query, about patterns.Target, opt engine.Op
 	if c.engine, err = engine.CompileSet(ctx, set, opt); err != nil {
 		return nil, err
 	}
-	c.names = q.namesOf(set)
-	if q.Rules != nil {
-		c.indexRules(q.Rules)
-	}
+	c.index(q)
 	return c, nil
 }
 
-// namesOf returns the names of a set's hits.
-func (q *Query) namesOf(set *patterns.Set) (n names) {
-	of := q.hitNames()
-	for _, p := range set.Patterns() {
-		n.first, n.own = append(n.first, len(n.all)), append(n.own, p.Name)
-		n.all = append(n.all, of(p)...)
+// index sets the names of the set's hits, and what tells which of its patterns are strings of
+// rules, and which names are theirs. The set has the query's patterns in their order, but for
+// those that are there twice.
+func (c *compiled) index(q *Query) {
+	all, set := q.AllPatterns(), c.set.Patterns()
+	n := &c.names
+	n.first, n.own, n.longest = make([]int, 0, len(set)), make([]string, 0, len(set)), make([]int, len(set))
+	n.all = make([]string, 0, len(set))
+	if q.Rules != nil {
+		c.ruleIndex, c.patternOfName = make([]int, 0, len(set)), make([]int32, 0, len(set))
 	}
-	n.longest = make([]int, len(n.own))
-	for _, e := range set.Exprs() {
+	at := 0
+	for i := range set {
+		name := set[i].Name
+		for all[at].Name != name {
+			at++
+		}
+		n.first, n.own = append(n.first, len(n.all)), append(n.own, name)
+		names, index := q.namesAt(all, at)
+		n.all = append(n.all, names...)
+		if q.Rules != nil {
+			c.ruleIndex = append(c.ruleIndex, index)
+			for range names {
+				c.patternOfName = append(c.patternOfName, int32(i))
+			}
+		}
+	}
+	for _, e := range c.set.Exprs() {
 		n.longest[e.Pattern] = max(n.longest[e.Pattern], e.MaxLen)
 	}
-	return n
 }
 
-// indexRules sets what tells which patterns are strings of rules, and which names are theirs.
-func (c *compiled) indexRules(rules *yara.Rules) {
-	at := map[string]int{}
-	for i, p := range rules.Patterns() {
-		at[p.Name] = i
-	}
-	for _, p := range c.set.Patterns() {
-		i, ok := at[p.Name]
-		if !ok {
-			i = -1
+// nameOf returns the index of a name of a rule's string in names.all.
+func (c *compiled) nameOf(name string) int {
+	c.named.Do(func() {
+		c.ruleNames = make(map[string]int, len(c.all))
+		for i, name := range c.all {
+			c.ruleNames[name] = i
 		}
-		c.ruleIndex = append(c.ruleIndex, i)
-	}
-	c.ruleNames = make(map[string]int, len(c.all))
-	for i, name := range c.all {
-		c.ruleNames[name] = i
-		behind, _ := slices.BinarySearch(c.first, i+1) // a pattern may have no name, or several
-		c.patternOfName = append(c.patternOfName, behind-1)
-	}
+	})
+	return c.ruleNames[name]
 }
 
 // evaluator returns an evaluator of rules that nobody uses.

@@ -6,9 +6,10 @@ import "vscan/patterns"
 // each once: they are the Names of any Summary.
 func (q *Query) Names() []string {
 	names, known := []string{}, map[string]bool{}
-	of := q.hitNames()
-	for _, p := range q.AllPatterns() {
-		for _, name := range of(p) {
+	all := q.AllPatterns()
+	for i := range all {
+		of, _ := q.namesAt(all, i)
+		for _, name := range of {
 			if !known[name] {
 				known[name] = true
 				names = append(names, name)
@@ -18,19 +19,14 @@ func (q *Query) Names() []string {
 	return names
 }
 
-// hitNames returns a function that returns the names of a pattern's hits: the names of the
-// rules' strings that the pattern stands for, or else its own name.
-func (q *Query) hitNames() func(patterns.Pattern) []string {
-	of := map[string][]string{}
+// namesAt returns the names of the hits of pattern i of all, which are AllPatterns: the names of
+// the rules' strings that it stands for, or else its own name. It returns its index in the rules'
+// patterns, too, −1 where it is none of them.
+func (q *Query) namesAt(all []patterns.Pattern, i int) (names []string, index int) {
 	if q.Rules != nil {
-		for i, p := range q.Rules.Patterns() {
-			of[p.Name] = q.Rules.Names(i)
+		if k := i - q.RulesAt; k >= 0 && k < len(q.Rules.Patterns()) {
+			return q.Rules.Names(k), k
 		}
 	}
-	return func(p patterns.Pattern) []string {
-		if names, ok := of[p.Name]; ok {
-			return names
-		}
-		return []string{p.Name}
-	}
+	return []string{all[i].Name}, -1
 }

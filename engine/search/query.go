@@ -261,10 +261,13 @@ func (s *Search) Work() uint64 { return s.scanner.Work() }
 func (s *Search) Progress() *engine.Progress { return s.opt.Progress }
 
 // AllPatterns returns what is searched for, with the strings of rules. RulesAt has to be
-// from 0 to the number of Patterns.
+// from 0 to the number of Patterns. The caller must not change it.
 func (q *Query) AllPatterns() []patterns.Pattern {
 	if q.Rules == nil {
 		return q.Patterns
+	}
+	if len(q.Patterns) == 0 {
+		return q.Rules.Patterns()
 	}
 	return slices.Concat(q.Patterns[:q.RulesAt], q.Rules.Patterns(), q.Patterns[q.RulesAt:])
 }

@@ -228,7 +228,7 @@ func (r *ruleRun) evaluate(ctx context.Context, in *engine.Interval) error {
 // gather counts the hits of a string where hits are not wanted; otherwise it adds them
 // to those that are to be handed on.
 func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
-	n, k := h.Count, r.ruleNames[h.Name]
+	n, k := h.Count, r.nameOf(h.Name)
 	wanted := uint64(math.MaxUint64) // how many more may be handed on
 	if r.q.MaxHits > 0 {
 		wanted = r.q.MaxHits - r.sum.Counts[k]
@@ -269,7 +269,7 @@ func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 			r.sum.Counts[h.name]++
 			r.sum.Hits++
 			bytes, _ := r.img.Space.Bytes(a, min(n, engine.HitBytes))
-			hit := engine.Hit{Addr: a, Pattern: r.patternOfName[h.name], Len: n, Bytes: bytes}
+			hit := engine.Hit{Addr: a, Pattern: int(r.patternOfName[h.name]), Len: n, Bytes: bytes}
 			if !r.to.hit(r.view.showAs(hit, h.Name, h.Rule)) {
 				return r.to.err
 			}

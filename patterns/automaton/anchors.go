@@ -36,6 +36,9 @@ const (
 	// every place for the first byte of a match.
 	useless = 1.0 / 16
 
+	// passing is the cost of passing over a place at which no match can begin.
+	passing = 1.0 / 32
+
 	// perAnchor is the cost of looking for one more anchor; where there are many, perAnchorOfMany.
 	perAnchor, perAnchorOfMany = 1e-5, 1e-6
 
@@ -45,9 +48,9 @@ const (
 )
 
 // anchors returns the anchors of n, whose matches have at most maxLen bytes, if they cost less
-// than most.
-func (n *Node) anchors(maxLen int, most float64) []Anchor {
-	g := gatherer{limit: maxLen}
+// than most. Matches begin with bytes of first.
+func (n *Node) anchors(maxLen int, first Set, most float64) []Anchor {
+	g := gatherer{limit: maxLen, begin: min(1, byteShare(first)+passing)}
 	best := choice{cost: most}
 	// Several strings and a single one are both tried, since either may have the better
 	// anchors; and where there are many alternatives, all of them.
@@ -140,9 +143,10 @@ func (n *Node) alternatives() int {
 
 // A gatherer gathers facts.
 type gatherer struct {
-	strings int  // how many strings it gathers at most
-	several bool // whether there was a place at which there is more than one
-	limit   int  // the longest match, in bytes
+	strings int     // how many strings it gathers at most
+	several bool    // whether there was a place at which there is more than one
+	limit   int     // the longest match, in bytes
+	begin   float64 // of the places that an anchor leads to, the share at which a match is looked for
 }
 
 func (g *gatherer) node(n *Node) facts {
@@ -413,7 +417,8 @@ func (g *gatherer) choose(all []maskedString, first, last int) choice {
 }
 
 // cost returns the cost of looking for an anchor, and at the places that it leads to: from the
-// anchor back as far as its Before goes on.
+// anchor back as far as its Before goes on. Most of them are passed over where few bytes begin a
+// match.
 func (g *gatherer) cost(a Anchor) float64 {
 	last := a.Last
 	if last < 0 {
@@ -423,6 +428,7 @@ func (g *gatherer) cost(a Anchor) float64 {
 	if last > a.First {
 		const alike = 4 // how much longer runs of bytes are than they would be by chance
 		places = min(places, alike/max(1-byteShare(a.Before), 1e-3))
+		places = max(1, places*g.begin)
 	}
 	if g.strings > maxStrings {
 		return share(a.Lit, a.Mask)*places + perAnchorOfMany

@@ -134,7 +134,7 @@ func Compile(n *Node, o Options) (*Program, error) {
 	}
 	if !o.MatchOnly {
 		_, rarest := findLead(n, byteShare(first))
-		p.anchors = n.anchors(p.maxLen, min(useless, rarest))
+		p.anchors = n.anchors(p.maxLen, first, min(useless, rarest))
 	}
 	return p, nil
 }

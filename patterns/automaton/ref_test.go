@@ -374,7 +374,7 @@ func TestAgainstReference(t *testing.T) {
 							t.Fatalf("%q in %q at %d: way %d from %d to %d leads to %d", e.ours, b, at, way, from, to, next)
 						}
 					}
-					if a := n.anchors(p.maxLen, math.Inf(1)); a != nil {
+					if a := n.anchors(p.maxLen, All, math.Inf(1)); a != nil {
 						anchored++
 						if !holdsAnchor(a, b[at:at+got]) {
 							t.Fatalf("%q: %x holds none of %+v", e.ours, b[at:at+got], a)

@@ -310,8 +310,12 @@ func (n *reNode) with(alt *reNode, subs []*reNode) *reNode {
 	return &c
 }
 
-// clone returns a copy whose alternatives can be put in another order.
+// clone returns a copy whose alternatives can be put in another order. What has no parts is the
+// same in it.
 func (n *reNode) clone() *reNode {
+	if n.op < reCat {
+		return n
+	}
 	c := *n
 	c.subs = make([]*reNode, len(n.subs))
 	for i, sub := range n.subs {
@@ -323,7 +327,7 @@ func (n *reNode) clone() *reNode {
 // preferHex returns a part of a hex string with its alternatives in the order in which yara
 // prefers them.
 func preferHex(n *automaton.Node) *automaton.Node {
-	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{dotAll: true})
+	return hexAsRegexp(n).prefer(preference{}).node(&expressionOptions{regexpFlags: regexpFlags{dotAll: true}})
 }
 
 // hexAsRegexp returns the regular expression that libyara makes of a hex string.

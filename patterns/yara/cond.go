@@ -62,24 +62,26 @@ func (p *parser) leave() { p.nesting-- }
 // condition reads operands with the word or between them; and binds closer.
 func (p *parser) condition() operand {
 	at := p.tok
-	list := []operand{p.conjunction()}
+	x := p.conjunction()
+	if !p.tok.is("or") {
+		return x
+	}
+	list := []operand{x}
 	for p.accept("or") {
 		list = append(list, p.conjunction())
-	}
-	if len(list) == 1 {
-		return list[0]
 	}
 	return p.newOperand(at, typeBool, orNode(nodes(list)), list...)
 }
 
 func (p *parser) conjunction() operand {
 	at := p.tok
-	list := []operand{p.negation()}
+	x := p.negation()
+	if !p.tok.is("and") {
+		return x
+	}
+	list := append(make([]operand, 0, 4), x)
 	for p.accept("and") {
 		list = append(list, p.negation())
-	}
-	if len(list) == 1 {
-		return list[0]
 	}
 	return p.newOperand(at, typeBool, andNode(nodes(list)), list...)
 }

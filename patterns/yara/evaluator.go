@@ -103,7 +103,7 @@ type Undecided struct {
 type Evaluator struct {
 	rules     *Rules
 	limits    Limits
-	hits      []hits // by pattern; the hits of a split string are at its first part
+	hits      []*hits // by pattern, noHits where it was never touched; the hits of a split string are at its first part
 	kept      int
 	joiners   []*joiner // by Rules.splits
 	waiting   int       // how many hits wait in all joiners
@@ -119,6 +119,9 @@ type Evaluator struct {
 	unstirred  []quiet // by rule
 	outOfOrder error   // the error of hits that came out of order
 }
+
+// noHits is the hits of a pattern that has had none. Nothing is written to it.
+var noHits = &hits{unknownFrom: noLimit}
 
 // orDefaults returns the limits with defaults where they have 0.
 func (l Limits) orDefaults() Limits {
@@ -141,14 +144,14 @@ func (l Limits) orDefaults() Limits {
 func (r *Rules) NewEvaluator(l Limits) *Evaluator {
 	l = l.orDefaults()
 	e := &Evaluator{
-		rules: r, limits: l, hits: make([]hits, len(r.pats)), stepsLeft: l.TotalSteps,
+		rules: r, limits: l, hits: make([]*hits, len(r.pats)), stepsLeft: l.TotalSteps,
 		touched: make([]bool, len(r.pats)), stirred: make([]bool, len(r.rules)), unstirred: make([]quiet, len(r.rules)),
 	}
 	for _, c := range r.splits {
 		e.joiners = append(e.joiners, newJoiner(c))
 	}
 	for i := range e.hits {
-		e.hits[i].reset()
+		e.hits[i] = noHits
 		if r.info[i].empty != nowhere {
 			e.empties = append(e.empties, i)
 		}
@@ -183,7 +186,9 @@ func (e *Evaluator) touch(pattern int) {
 	if e.touched[pattern] {
 		return
 	}
-	e.touched[pattern] = true
+	if e.touched[pattern] = true; e.hits[pattern] == noHits {
+		e.hits[pattern] = &hits{unknownFrom: noLimit}
+	}
 	e.spare -= cap(e.hits[pattern].addrs)
 	e.changed = append(e.changed, pattern)
 	for _, r := range e.rules.info[pattern].rules {
@@ -217,7 +222,7 @@ const maxSpareBlocks = 32
 // dropSpare drops the room that an Evaluator without hits keeps for others.
 func (e *Evaluator) dropSpare() {
 	for i := range e.hits {
-		e.hits[i].addrs = nil
+		e.hits[i] = noHits
 	}
 	for _, w := range e.joiners {
 		for i := range w.queues {
@@ -246,12 +251,12 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 	if s.pinned && !slices.Contains(s.pins, int64(a)) {
 		return
 	}
-	h := &e.hits[pattern]
 	if s.split != nil {
 		e.addPart(s, a, n)
 		return
 	}
 	e.touch(pattern)
+	h := e.hits[pattern]
 	ok := h.add(uint64(a), uint32(min(n, math.MaxUint32)), s.preferLonger, func() bool { return e.keep(h, s) })
 	if !ok && e.outOfOrder == nil {
 		e.outOfOrder = fmt.Errorf("hits of %s out of order: one at %v behind one at %v", e.rules.pats[pattern].Name, a, addr.Addr(h.last))
@@ -262,14 +267,14 @@ func (e *Evaluator) Add(pattern int, a addr.Addr, n int) {
 // allows (engine.Hit.Cut). A rule that asks for its length is Undecided.
 func (e *Evaluator) AddCut(pattern int, a addr.Addr, n int) {
 	e.Add(pattern, a, n)
-	s, h := &e.rules.info[pattern], &e.hits[pattern]
+	s := &e.rules.info[pattern]
 	if s.split != nil { // which hits of other parts follow is not known
 		w := e.joiners[s.split.index]
 		e.touch(w.firstPattern)
 		w.loseFrom(uint64(a))
 		e.hits[w.firstPattern].unknownFrom = w.unknownFrom
-	} else if e.touch(pattern); h.cutLen == 0 || uint64(n) < h.cutLen {
-		h.cutLen = uint64(n)
+	} else if e.touch(pattern); e.hits[pattern].cutLen == 0 || uint64(n) < e.hits[pattern].cutLen {
+		e.hits[pattern].cutLen = uint64(n)
 	}
 }
 
@@ -320,7 +325,7 @@ func (e *Evaluator) addPart(s *patternInfo, a addr.Addr, n int) {
 	}
 	w.started, w.last = true, uint64(a)
 	e.touch(w.firstPattern)
-	h, info := &e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
+	h, info := e.hits[w.firstPattern], &e.rules.info[w.firstPattern]
 	w.add(s.partIndex, uint64(a), uint64(n), e, func(a, n uint64) {
 		h.insert(a, n, func() bool { return e.keep(h, info) })
 	})
@@ -345,7 +350,7 @@ func (e *Evaluator) release(n int) { e.waiting -= n }
 func (e *Evaluator) JoinedHits() []Hits {
 	var all []Hits
 	for _, c := range e.rules.splits {
-		h := &e.hits[c.firstPattern]
+		h := e.hits[c.firstPattern]
 		owners := e.rules.info[c.firstPattern].owners
 		for i, name := range e.rules.info[c.firstPattern].names {
 			x := Hits{Name: name, Rule: owners[i], Pattern: c.firstPattern, Count: h.count, hits: h, to: len(h.addrs)}
@@ -440,8 +445,8 @@ func (e *Evaluator) match(r *rule) Match {
 		if str.private {
 			continue
 		}
-		h := &e.hits[str.patternIndex]
-		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: str.patternIndex, Count: h.count, hits: h, to: len(h.addrs)}
+		h := e.hits[str.patternIndex]
+		x := Hits{Name: r.FullName() + "." + str.id, Rule: &r.Rule, Pattern: int(str.patternIndex), Count: h.count, hits: h, to: len(h.addrs)}
 		if pin, ok := str.pin(); ok {
 			x.from, x.to = h.within(uint64(pin), uint64(pin))
 			x.Count = uint64(x.to - x.from)
@@ -545,7 +550,7 @@ func (s *evaluation) view(str *ruleString) view {
 	if str == nil {
 		str = s.loopString
 	}
-	v := view{hits: &s.e.hits[str.patternIndex], s: s, name: str.id, empty: s.e.rules.info[str.patternIndex].empty}
+	v := view{hits: s.e.hits[str.patternIndex], s: s, name: str.id, empty: s.e.rules.info[str.patternIndex].empty}
 	v.pin, v.pinned = str.pin()
 	return v
 }

@@ -10,7 +10,7 @@ import (
 
 // expressionOptions are the modifiers and flags of a regular expression.
 type expressionOptions struct {
-	caseless, dotAll bool
+	regexpFlags
 	patterns.RegexpOptions
 }
 

@@ -13,12 +13,7 @@ import (
 func (p *parser) finish(check *interrupt.Checker) {
 	p.rules.numNamespaces = len(p.namespaces)
 	p.skipWithGlobals()
-	strings := 0
-	for _, r := range p.allRules {
-		strings += len(r.strings)
-	}
-	seen := make(map[string]int, strings)
-	p.rules.pats, p.rules.info = make([]patterns.Pattern, 0, strings), make([]patternInfo, 0, strings)
+	p.rules.pats, p.rules.info = make([]patterns.Pattern, 0, len(p.searches)), make([]patternInfo, 0, len(p.searches))
 	for _, r := range p.allRules {
 		check.Step(1)
 		if r.skip != "" {
@@ -29,7 +24,7 @@ func (p *parser) finish(check *interrupt.Checker) {
 		p.rules.rules = append(p.rules.rules, r)
 		for _, s := range r.strings {
 			check.Step(1)
-			p.rules.addString(r, s, seen)
+			p.rules.addString(r, s)
 		}
 	}
 }
@@ -65,24 +60,26 @@ func (r *rule) skipped() Skipped {
 }
 
 // addString adds the pattern of a string, unless another string has the same.
-func (r *Rules) addString(owner *rule, s *ruleString, seen map[string]int) {
+func (r *Rules) addString(owner *rule, s *ruleString) {
 	name := owner.FullName() + "." + s.id
-	search := s.search
-	s.search = nil
-	i, ok := seen[search.key]
-	if !ok {
+	search, first := s.search, s.search
+	if search.same != nil {
+		first = search.same
+	}
+	i := int(first.index)
+	if i < 0 {
 		i = len(r.pats)
-		seen[search.key] = i
+		first.index = int32(i)
 		pat := search.first
-		at := s.file.position(s.pos)
+		at := s.file.position(int(s.pos))
 		pat.Name, pat.File, pat.Line = name, at.file, at.line
 		r.pats = append(r.pats, pat)
-		r.info = append(r.info, patternInfo{rule: &owner.Rule, preferLonger: s.preferLonger, empty: s.empty, pinned: true})
+		r.info = append(r.info, patternInfo{rule: &owner.Rule, preferLonger: search.preferLonger, empty: search.empty, pinned: true})
 		if len(search.rest) > 0 {
 			r.addParts(&owner.Rule, pat, i, search.rest)
 		}
 	}
-	s.patternIndex = i
+	s.patternIndex, s.search, s.file = int32(i), nil, nil // neither is asked for any more
 	h := &r.info[i]
 	h.rules = append(h.rules, owner)
 	h.asksPlaces = h.asksPlaces || s.asksPlaces

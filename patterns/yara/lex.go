@@ -126,8 +126,10 @@ func (l *lexer) blanks() error {
 	s := l.file.text
 	for l.pos < len(s) {
 		switch c := s[l.pos]; {
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case isBlank(c):
 			l.pos++
+		case c != '/':
+			return nil
 		case strings.HasPrefix(s[l.pos:], "//"):
 			n := strings.IndexByte(s[l.pos:], '\n')
 			if n < 0 {
@@ -148,6 +150,8 @@ func (l *lexer) blanks() error {
 	}
 	return nil
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // word returns the end of the letters, digits and _ from offset i on.
 func (l *lexer) word(i int) int {
@@ -306,14 +310,23 @@ func (l *lexer) skipLine(i int) {
 	}
 }
 
-// hex reads the rest of a hex string, up to its }, and returns what is between the braces;
-// open is its {. Comments become blanks, so that offsets stay what they are.
+// hex reads the rest of a hex string, up to its }, and returns it with its braces; open is
+// its {. Comments and ends of lines become blanks, so that offsets stay what they are.
 func (l *lexer) hex(open token) (string, error) {
 	s := l.file.text
+	i := open.end
+	for i < len(s) && (s[i] == ' ' || inHex[s[i]]) && !(s[i] == '[' && isZeroJump(s[i+1:])) {
+		i++
+	}
+	if i < len(s) && s[i] == '}' { // it is as it stands
+		l.pos = i + 1
+		return s[open.pos:l.pos], nil
+	}
 	var b strings.Builder
 	if n := strings.IndexByte(s[open.end:], '}'); n > 0 {
-		b.Grow(min(n, 1<<16))
+		b.Grow(min(n, 1<<16) + 2)
 	}
+	b.WriteByte('{')
 	for l.pos = open.end; l.pos < len(s); {
 		if err := l.blankOut(&b); err != nil {
 			return "", err
@@ -324,6 +337,7 @@ func (l *lexer) hex(open token) (string, error) {
 		c := s[l.pos]
 		l.pos++
 		if c == '}' {
+			b.WriteByte('}')
 			return b.String(), nil
 		}
 		if c == '[' && isZeroJump(s[l.pos:]) {
@@ -331,7 +345,7 @@ func (l *lexer) hex(open token) (string, error) {
 			l.skipHex()
 			return "", l.file.fault(at, "a jump of 0 bytes")
 		}
-		if strings.IndexByte("0123456789abcdefABCDEF?~[]()|-", c) < 0 {
+		if !inHex[c] {
 			at := l.pos - 1
 			l.skipHex()
 			return "", l.file.fault(at, "%q in a hex string: want hexadecimal digits, ?, ~, [ ], ( | ) or }", s[at:at+1])
@@ -340,6 +354,14 @@ func (l *lexer) hex(open token) (string, error) {
 	}
 	return "", l.file.fault(open.pos, "a hex string without its end, }")
 }
+
+// inHex tells which bytes a hex string is made of, besides blanks.
+var inHex = func() (is [256]bool) {
+	for _, c := range []byte("0123456789abcdefABCDEF?~[]()|-") {
+		is[c] = true
+	}
+	return is
+}()
 
 // skipHex goes on behind the end of a hex string, if it has one.
 func (l *lexer) skipHex() {

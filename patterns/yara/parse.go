@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"vscan/engine/budget"
@@ -54,15 +55,19 @@ type parser struct {
 	readSoFar    int // in bytes
 	setMembers   int // how many members the sets have so far
 
-	current     *rule                  // nil between rules
-	byID        map[string]*ruleString // the strings of current, by identifier
-	loopVars    []loopVar              // variables of the loops that are being read, outermost first
-	stringLoops int                    // how many of those loops run over strings
+	searches    map[searchKey]*searched // what strings look for, so that those that are written alike share it
+	compact     []byte                  // of withoutBlanks
+	stringsRead []*ruleString           // those of current, while they are read
+	metaRead    []Meta                  // the same of its meta section
+	current     *rule                   // nil between rules
+	byID        map[string]*ruleString  // the strings of current, by identifier
+	loopVars    []loopVar               // variables of the loops that are being read, outermost first
+	stringLoops int                     // how many of those loops run over strings
 	nesting     int
 }
 
 func newParser() *parser {
-	return &parser{ctx: context.Background(), rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int)}
+	return &parser{ctx: context.Background(), rules: &Rules{}, namespaces: make(map[string]*namespace), variables: make(map[string]int), searches: make(map[searchKey]*searched), byID: make(map[string]*ruleString)}
 }
 
 // read returns the text of a file.
@@ -274,7 +279,8 @@ func (p *parser) rule() {
 // begin makes r the rule that is being read.
 func (p *parser) begin(r *rule) {
 	if p.current == nil {
-		p.current, p.byID, p.loopVars, p.stringLoops = r, make(map[string]*ruleString), nil, 0
+		clear(p.byID)
+		p.current, p.loopVars, p.stringLoops = r, nil, 0
 		p.allRules = append(p.allRules, r)
 	}
 }
@@ -341,6 +347,9 @@ func (p *parser) meta() {
 			p.expected("a text, an integer, true or false")
 		}
 		p.advance()
-		p.current.Meta = append(p.current.Meta, m)
+		p.metaRead = append(p.metaRead, m)
 	}
+	p.current.Meta = slices.Clone(p.metaRead)
+	clear(p.metaRead)
+	p.metaRead = p.metaRead[:0]
 }

@@ -271,7 +271,7 @@ func (t *translator) single() (*reNode, error) {
 	c := t.text[t.pos]
 	if c != '\\' {
 		t.pos++
-		return &reNode{op: reByte, b: c}, nil
+		return &reBytes[c], nil
 	}
 	if t.pos+1 == len(t.text) {
 		return nil, fmt.Errorf("a \\ at the end")
@@ -285,8 +285,16 @@ func (t *translator) single() (*reNode, error) {
 		return nil, err
 	}
 	t.pos += n
-	return &reNode{op: reByte, b: b}, nil
+	return &reBytes[b], nil
 }
+
+// reBytes are the bytes as nodes, of which nothing changes.
+var reBytes = func() (all [256]reNode) {
+	for b := range all {
+		all[b] = reNode{op: reByte, b: byte(b)}
+	}
+	return all
+}()
 
 // escapedByte returns the byte that an escape stands for, and the length of the escape.
 func (t *translator) escapedByte() (b byte, n int, err error) {

@@ -18,7 +18,7 @@ type position struct {
 type ruleFile struct {
 	name  string
 	text  string
-	lines []int // offsets of the first bytes of the lines
+	lines []int32 // offsets of the first bytes of the lines
 
 	// Messages have text of the file only if shown is set. It is set for the files that the
 	// caller names. For one that is included it is set once the head of a rule was read in
@@ -28,13 +28,16 @@ type ruleFile struct {
 }
 
 func newRuleFile(name, text string, shown bool) *ruleFile {
-	s := &ruleFile{name: name, text: text, lines: []int{0}, shown: shown}
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\n' {
-			s.lines = append(s.lines, i+1)
+	s := &ruleFile{name: name, text: text, shown: shown}
+	s.lines = append(make([]int32, 0, strings.Count(text, "\n")+1), 0)
+	for i := 0; ; {
+		n := strings.IndexByte(text[i:], '\n')
+		if n < 0 {
+			return s
 		}
+		i += n + 1
+		s.lines = append(s.lines, int32(i)) // a file has at most maxFile bytes
 	}
-	return s
 }
 
 // line returns the number of the line that offset at is in, from 1, and the offset of its
@@ -42,13 +45,13 @@ func newRuleFile(name, text string, shown bool) *ruleFile {
 func (s *ruleFile) line(at int) (n, start int) {
 	lo, hi := 0, len(s.lines)
 	for hi-lo > 1 {
-		if mid := (lo + hi) / 2; s.lines[mid] <= at {
+		if mid := (lo + hi) / 2; int(s.lines[mid]) <= at {
 			lo = mid
 		} else {
 			hi = mid
 		}
 	}
-	return lo + 1, s.lines[lo]
+	return lo + 1, int(s.lines[lo])
 }
 
 func (s *ruleFile) position(at int) position {
@@ -69,7 +72,7 @@ func (s *ruleFile) fault(at int, format string, args ...any) *patterns.Error {
 	_, start := s.line(at)
 	end := len(s.text)
 	if e.Line < len(s.lines) {
-		end = s.lines[e.Line] - 1 // its \n is not looked for, since there may be thousands of mistakes in a line of megabytes
+		end = int(s.lines[e.Line]) - 1 // its \n is not looked for, since there may be thousands of mistakes in a line of megabytes
 	}
 	e.Pattern = strings.TrimSuffix(s.text[start:end], "\r")
 	return e

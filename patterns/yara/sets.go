@@ -170,7 +170,7 @@ func (p *parser) stringsNamed(t token) (set []*ruleString) {
 		return nil
 	}
 	for _, s := range p.current.strings {
-		if strings.HasPrefix(s.declared, t.s) {
+		if strings.HasPrefix(s.declared(), t.s) {
 			set = append(set, s)
 		}
 	}

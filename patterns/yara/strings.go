@@ -2,7 +2,7 @@ package yara
 
 import (
 	"errors"
-	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +16,9 @@ func (p *parser) strings() {
 	for first := true; !p.failed && (first || p.tok.kind == tString); first = false {
 		p.string()
 	}
+	p.current.strings = slices.Clone(p.stringsRead)
+	clear(p.stringsRead)
+	p.stringsRead = p.stringsRead[:0]
 	nameAnonymous(p.current.strings, p.goOn)
 }
 
@@ -27,7 +30,10 @@ func nameAnonymous(all []*ruleString, goOn func(steps int) bool) {
 		if !goOn(1) {
 			return
 		}
-		if n, err := strconv.Atoi(strings.TrimPrefix(s.id, "$")); err == nil && s.id == numbered(n) {
+		if len(s.id) < 2 || !isDigit(s.id[1]) {
+			continue
+		}
+		if n, err := strconv.Atoi(s.id[1:]); err == nil && s.id == numbered(n) {
 			next[n] = n + 1
 		}
 	}
@@ -57,16 +63,16 @@ func numbered(n int) string { return "$" + strconv.Itoa(n) }
 // string reads a string, $a = "…", /…/ or { … }, and its modifiers.
 func (p *parser) string() {
 	t := p.tok
-	s := &ruleString{id: t.s, declared: t.s, pos: t.pos, file: t.file, search: &searched{}}
 	if t.kind != tString || t.wild {
 		p.expected("the name of a string, as $a")
 		return
 	}
 	if old := p.byID[t.s]; old != nil && t.s != "$" {
-		n, _ := old.file.line(old.pos)
+		n, _ := old.file.line(int(old.pos))
 		p.fault(t, "the string %s is also on line %d", t.s, n)
 		return
 	}
+	s := &ruleString{id: t.s, anonymous: t.s == "$", pos: int32(t.pos), file: t.file}
 	p.advance()
 	p.expect("=")
 	switch v := p.tok; {
@@ -84,40 +90,48 @@ func (p *parser) string() {
 	if p.failed {
 		return
 	}
-	p.current.strings = append(p.current.strings, s)
+	p.stringsRead = append(p.stringsRead, s)
 	p.byID[t.s] = s
 }
 
+// A modifier is one of the words that may stand behind a string; several are a set of bits.
+type modifier uint8
+
+const (
+	mNocase modifier = 1 << iota
+	mWide
+	mASCII
+	mFullword
+	mXor
+	mBase64
+	mBase64wide
+	mPrivate
+)
+
+// modifierNames are the words, in the order of their bits.
+var modifierNames = [...]string{"nocase", "wide", "ascii", "fullword", "xor", "base64", "base64wide", "private"}
+
 // modifiers are the words that stand behind a string.
 type modifiers struct {
-	given    [len(modifierNames)]token // the modifiers that stand there, by their places in modifierNames; tEnd where one does not
+	given    modifier
+	at       [len(modifierNames)]int32 // where they stand in the file, by the order of their bits
 	xor      patterns.KeyRange
 	alphabet string // of base64; "" for the standard alphabet
 }
 
-// modifierNames are the names of all modifiers. Those of them that make a difference for what
-// is found come first.
-var modifierNames = [...]string{"nocase", "wide", "ascii", "fullword", "xor", "base64", "base64wide", "private"}
+func (m *modifiers) has(one modifier) bool { return m.given&one != 0 }
 
-// String returns those modifiers that make a difference for what is found, always in the
-// same order.
-func (m *modifiers) String() string {
-	s := fmt.Sprintf("%d %d %q", m.xor.Lo, m.xor.Hi, m.alphabet)
-	for i, name := range modifierNames[:len(modifierNames)-1] {
-		if m.given[i].kind != tEnd {
-			s += " " + name
-		}
-	}
-	return s
+// found returns those modifiers that make a difference for what is found.
+func (m *modifiers) found() modifier { return m.given &^ mPrivate }
+
+// badPairs are modifiers that do not go with one another.
+var badPairs = [...][2]modifier{
+	{mXor, mNocase}, {mBase64, mNocase}, {mBase64wide, mNocase}, {mBase64, mFullword}, {mBase64wide, mFullword},
+	{mBase64, mXor}, {mBase64wide, mXor},
 }
 
-// of returns the modifier with a name, as it stands there; its kind is tEnd where it does not.
-func (m *modifiers) of(name string) token { return m.given[slices.Index(modifierNames[:], name)] }
-
-func (m *modifiers) has(name string) bool { return m.of(name).kind != tEnd }
-
-// modifiers reads modifiers. allowed lists those that the string may have.
-func (p *parser) modifiers(what, allowed string) modifiers {
+// modifiers reads modifiers. allowed are those that the string may have, as words and as bits.
+func (p *parser) modifiers(what, allowed string, of modifier) modifiers {
 	var m modifiers
 	alphabets := 0
 	for p.tok.kind == tWord {
@@ -126,18 +140,20 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 		if i < 0 {
 			break
 		}
-		if !strings.Contains(" "+allowed+" ", " "+t.s+" ") {
+		one := modifier(1) << i
+		if of&one == 0 {
 			p.fault(t, "%s takes no %s: want %s", what, t.s, strings.ReplaceAll(allowed, " ", ", "))
 		}
-		if m.has(t.s) {
+		if m.has(one) {
 			p.fault(t, "%s is given twice", t.s)
 		}
-		m.given[i] = t
+		m.given |= one
+		m.at[i] = int32(t.pos)
 		p.advance()
-		switch t.s {
-		case "xor":
+		switch one {
+		case mXor:
 			m.xor = p.keys()
-		case "base64", "base64wide":
+		case mBase64, mBase64wide:
 			alphabet := p.alphabet()
 			if alphabets > 0 && alphabet != m.alphabet {
 				p.fault(t, "base64 and base64wide have different alphabets: give both the same")
@@ -146,12 +162,11 @@ func (p *parser) modifiers(what, allowed string) modifiers {
 			alphabets++
 		}
 	}
-	for _, pair := range [][2]string{
-		{"xor", "nocase"}, {"base64", "nocase"}, {"base64wide", "nocase"}, {"base64", "fullword"}, {"base64wide", "fullword"},
-		{"base64", "xor"}, {"base64wide", "xor"},
-	} {
+	for _, pair := range badPairs {
 		if m.has(pair[0]) && m.has(pair[1]) {
-			p.fault(m.of(pair[1]), "%s does not go with %s", pair[1], pair[0])
+			first, second := bits.TrailingZeros8(uint8(pair[0])), bits.TrailingZeros8(uint8(pair[1]))
+			at := token{file: p.lex.file, pos: int(m.at[second])}
+			p.fault(at, "%s does not go with %s", modifierNames[second], modifierNames[first])
 		}
 	}
 	return m
@@ -187,9 +202,48 @@ func (p *parser) alphabet() string {
 	return t.s
 }
 
+// A searchKey is the same for strings that look for the same.
+type searchKey struct {
+	kind      tokenKind // tText, tRegexp, or tPunct for a hex string
+	modifiers modifier
+	xor       patterns.KeyRange
+	flags     regexpFlags
+	alphabet  bool // whether text begins with the 64 bytes of an alphabet of base64
+
+	// text is of a text its bytes, of an expression what stands between the slashes, of a hex
+	// string what stands between the braces, without blanks.
+	text string
+}
+
+// regexpFlags are what flags and modifiers say of a regular expression.
+type regexpFlags struct{ caseless, dotAll bool }
+
+// known returns what is looked for for a string, if another one is written alike; else nil.
+// Of a string that looks for the same and is written in another way, first is returned.
+func (p *parser) known(key searchKey, written string) (same, first *searched) {
+	first = p.searches[key]
+	if first != nil && first.first.Written == written {
+		return first, first
+	}
+	return nil, first
+}
+
+// search makes a string look for the same as one that is written alike.
+func (s *ruleString) share(with *searched) { s.search, s.knownBytes = with, with.knownBytes }
+
+// keep notes what a string looks for, for those that look for the same.
+func (p *parser) keep(s *ruleString, key searchKey, first *searched) {
+	if p.failed || s.search == nil {
+		return
+	}
+	if s.search.knownBytes, s.search.same = s.knownBytes, first; first == nil {
+		p.searches[key] = s.search
+	}
+}
+
 // text makes the pattern of a text string.
 func (p *parser) text(s *ruleString, v token) {
-	m := p.modifiers("a text", "nocase wide ascii fullword private xor base64 base64wide")
+	m := p.modifiers("a text", "nocase wide ascii fullword private xor base64 base64wide", ^modifier(0))
 	switch {
 	case p.failed:
 		return
@@ -199,30 +253,46 @@ func (p *parser) text(s *ruleString, v token) {
 	case !p.take(stringBytes + 8*len(v.s)):
 		return
 	}
+	s.private = m.has(mPrivate)
+	key := searchKey{kind: tText, modifiers: m.found(), xor: m.xor, alphabet: m.alphabet != "", text: m.alphabet + v.s}
+	same, first := p.known(key, v.written())
+	if same != nil {
+		s.share(same)
+		return
+	}
 	o := patterns.TextOptions{
-		Caseless: m.has("nocase"), Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword"),
-		Base64: m.has("base64"), Base64Wide: m.has("base64wide"), Alphabet: m.alphabet,
+		Caseless: m.has(mNocase), Wide: m.has(mWide), ASCII: m.has(mASCII), FullWord: m.has(mFullword),
+		Base64: m.has(mBase64), Base64Wide: m.has(mBase64wide), Alphabet: m.alphabet,
 	}
-	if m.has("xor") {
-		o.Xor = &m.xor
+	if m.has(mXor) {
+		keys := m.xor
+		o.Xor = &keys
 	}
-	s.private, s.knownBytes = m.has("private"), !o.Base64 && !o.Base64Wide
-	s.search.key = fmt.Sprintf("text %q %s", v.s, &m)
+	s.knownBytes = !o.Base64 && !o.Base64Wide
 	pat, err := patterns.NewText(s.id, v.written(), []byte(v.s), o)
-	p.made(s, v, pat, err)
+	p.made(s, v, &searched{first: pat, index: -1}, err)
+	p.keep(s, key, first)
 }
 
 // regexp makes the pattern of a regular expression.
 func (p *parser) regexp(s *ruleString, v token) {
-	m := p.modifiers("a regular expression", "nocase wide ascii fullword private")
+	m := p.modifiers("a regular expression", "nocase wide ascii fullword private", mNocase|mWide|mASCII|mFullword|mPrivate)
 	if p.failed {
 		return
 	}
 	encodings := 1
-	if m.has("wide") && m.has("ascii") {
+	if m.has(mWide) && m.has(mASCII) {
 		encodings = 2
 	}
 	if !p.take(stringBytes + expressionBytes*encodings*len(v.s)) {
+		return
+	}
+	s.private = m.has(mPrivate)
+	flags := regexpFlags{caseless: m.has(mNocase) || strings.Contains(v.flags, "i"), dotAll: strings.Contains(v.flags, "s")}
+	key := searchKey{kind: tRegexp, modifiers: m.found() &^ mNocase, flags: flags, text: v.s}
+	same, first := p.known(key, v.written())
+	if same != nil {
+		s.share(same)
 		return
 	}
 	re, at, err := translate(v.s)
@@ -231,100 +301,130 @@ func (p *parser) regexp(s *ruleString, v token) {
 		return
 	}
 	o := expressionOptions{
-		caseless: m.has("nocase") || strings.Contains(v.flags, "i"), dotAll: strings.Contains(v.flags, "s"),
-		RegexpOptions: patterns.RegexpOptions{Wide: m.has("wide"), ASCII: m.has("ascii"), FullWord: m.has("fullword")},
+		regexpFlags:   flags,
+		RegexpOptions: patterns.RegexpOptions{Wide: m.has(mWide), ASCII: m.has(mASCII), FullWord: m.has(mFullword)},
 	}
-	s.private, s.preferLonger, s.knownBytes = m.has("private"), re.greedy, re.literal()
-	if s.empty = re.root.emptiness(); o.FullWord {
-		s.empty = min(s.empty, somewhere)
+	s.knownBytes = re.literal()
+	found := &searched{index: -1, preferLonger: re.greedy, empty: re.root.emptiness()}
+	if o.FullWord {
+		found.empty = min(found.empty, somewhere)
 	}
-	s.search.key = fmt.Sprintf("regexp %q %+v", v.s, o)
 	parts, err := re.parts(s.id, v.written(), o)
 	if err != nil {
-		p.made(s, v, patterns.Pattern{}, err)
+		p.checked(s, v, nil, err)
 		return
 	}
-	p.inParts(s, v, parts)
+	p.inParts(s, v, found, parts)
+	p.keep(s, key, first)
 }
 
 // hex makes the pattern of a hex string; v is its {.
 func (p *parser) hex(s *ruleString, v token) {
-	body, err := p.lex.hex(v)
+	written, err := p.lex.hex(v)
 	if err != nil {
 		p.fail(err)
 		return
 	}
 	p.advance()
-	m := p.modifiers("a hex string", "private")
+	m := p.modifiers("a hex string", "private", mPrivate)
 	if p.failed {
 		return
 	}
-	s.private, s.knownBytes = m.has("private"), !strings.ContainsAny(body, "?~[(")
+	body := written[1 : len(written)-1]
+	s.private = m.has(mPrivate)
 	if !p.take(stringBytes + hexBytes*len(body)) {
 		return
 	}
-	s.search.key = "hex " + strings.Join(strings.Fields(body), "")
-	parts, err := patterns.NewHexParts(s.id, "{"+body+"}", body, preferHex)
+	key := searchKey{kind: tPunct, text: p.withoutBlanks(body)}
+	same, first := p.known(key, written)
+	if same != nil {
+		s.share(same)
+		return
+	}
+	s.knownBytes = !strings.ContainsAny(body, "?~[(")
+	parts, err := patterns.NewHexParts(s.id, written, body, preferHex)
 	if strings.Trim(body, "? ") == "" && strings.Contains(body, "?") {
-		p.refuse(v, "%s would match everywhere", s.declared)
+		p.refuse(v, "%s would match everywhere", s.declared())
 		return
 	}
 	var e *patterns.Error
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		p.made(s, v, patterns.Pattern{}, err)
+		p.checked(s, v, nil, err)
 	case errors.As(err, &e):
 		p.fail(v.file.fault(v.end+max(e.Column-1, 0), "%s", e.Msg))
 	default:
-		p.inParts(s, v, parts)
+		p.inParts(s, v, &searched{index: -1}, parts)
+		p.keep(s, key, first)
 	}
+}
+
+// withoutBlanks returns a text without its blanks.
+func (p *parser) withoutBlanks(s string) string {
+	if strings.IndexByte(s, ' ') < 0 {
+		return s
+	}
+	p.compact = p.compact[:0]
+	for i := 0; i < len(s); i++ {
+		if s[i] != ' ' {
+			p.compact = append(p.compact, s[i])
+		}
+	}
+	return string(p.compact)
 }
 
 // maxParts is the most parts that a string may have.
 const maxParts = 256
 
 // inParts takes the parts of a string; v is its first token.
-func (p *parser) inParts(s *ruleString, v token, parts []patterns.Part) {
+func (p *parser) inParts(s *ruleString, v token, search *searched, parts []patterns.Part) {
 	if len(parts) > maxParts {
-		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared, len(parts)-1, maxParts-1)
+		p.refuse(v, "%s has %d long jumps: at most %d are supported", s.declared(), len(parts)-1, maxParts-1)
 		return
 	}
-	for _, part := range parts[1:] {
-		if p.made(s, v, part.Pattern, nil); p.failed {
+	for i := range parts[1:] {
+		if !p.checked(s, v, &parts[1+i].Pattern, nil) {
 			return
 		}
 	}
-	s.search.rest = parts[1:]
-	if p.made(s, v, parts[0].Pattern, nil); len(s.search.rest) > 0 {
+	search.first, search.rest = parts[0].Pattern, parts[1:]
+	if p.made(s, v, search, nil); len(search.rest) > 0 {
 		// A literal with a mask has bytes of any value, which are not known.
 		set, err := patterns.Compile(p.ctx, []patterns.Pattern{parts[0].Pattern}, patterns.Target{})
 		s.knownBytes = err == nil && len(set.Needles()) == 1 && set.Needles()[0].Mask == nil
 	}
 }
 
-// made takes the pattern of a string; v is its first token. An error of the pattern's
-// constructor means that YARA allows the string but vscan cannot look for it, so the rule
-// is skipped. The same goes for a pattern that cannot be compiled, which would otherwise
-// make all patterns fail.
-func (p *parser) made(s *ruleString, v token, pat patterns.Pattern, err error) {
+// made takes what is looked for for a string, unless checked refuses its pattern.
+func (p *parser) made(s *ruleString, v token, search *searched, err error) {
+	if p.checked(s, v, &search.first, err) {
+		s.search = search
+	}
+}
+
+// checked reports whether a pattern of a string can be looked for; v is the string's first
+// token. An error of the pattern's constructor means that YARA allows the string but vscan
+// cannot look for it, so the rule is skipped. The same goes for a pattern that cannot be
+// compiled, which would otherwise make all patterns fail.
+func (p *parser) checked(s *ruleString, v token, pat *patterns.Pattern, err error) bool {
 	if !p.goOn(askEvery / 16) { // a pattern may take some milliseconds
-		return
+		return false
 	}
 	if err == nil && !s.knownBytes {
 		err = pat.Check(p.ctx)
 	}
 	if p.ctx.Err() != nil { // which may be what err says
 		p.goOn(askEvery)
-		return
+		return false
 	}
 	if err == nil {
-		s.search.first = pat
-		return
+		return true
 	}
 	reason := err.Error()
 	var e *patterns.Error
 	if errors.As(err, &e) {
 		reason = e.Msg
 	}
-	p.refuse(v, "%s: %s", s.declared, reason)
+	p.refuse(v, "%s: %s", s.declared(), reason)
+	return false
 }

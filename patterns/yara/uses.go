@@ -72,7 +72,7 @@ func (p *parser) useAt(s *ruleString, x operand) {
 		for _, s := range p.current.strings {
 			if constant {
 				s.pinTo(v.i)
-			} else if len(s.pins) > 0 {
+			} else if s.pinned != pinnedNowhere {
 				s.asksAnywhere = true
 			}
 		}

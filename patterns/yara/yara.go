@@ -98,11 +98,7 @@
 // what Scope says it is.
 package yara
 
-import (
-	"slices"
-
-	"vscan/patterns"
-)
+import "vscan/patterns"
 
 // Rules is the rules of some files and of all that they include. A Compiler makes it. It
 // does not change and may be used by many goroutines.
@@ -185,45 +181,66 @@ type rule struct {
 // A ruleString is a string of a rule.
 type ruleString struct {
 	id           string // with the $; for an anonymous string with its number: $1
-	declared     string // as it is written; $ for an anonymous string
-	private      bool
-	preferLonger bool // whether, of two hits at one place, the longer counts and not the shorter
-	empty        emptiness
-	pos          int // where its name stands in file
 	file         *ruleFile
-
 	search       *searched // what is looked for; nil once it is among Rules.pats
-	patternIndex int       // the index of search.first in Rules.pats
+	pos          int32     // where its name stands in file
+	patternIndex int32     // the index of search.first in Rules.pats
+	anonymous    bool      // it is written without a name, as $
+	private      bool
 
 	// What follows says what the condition asks of the string. If it only asks whether the
 	// string is at one constant address, and the bytes of the string are known, hits
 	// elsewhere do not count and are not shown, since YARA does not find them.
-	knownBytes   bool    // its bytes are known, except for their case and the key
-	asksAnywhere bool    // the condition asks for more than whether it is at constant addresses
-	pins         []int64 // the constant addresses at which the condition asks for it
-	asksPlaces   bool    // the condition asks for places or lengths of hits, not only for their number
+	knownBytes   bool // its bytes are known, except for their case and the key
+	asksAnywhere bool // the condition asks for more than whether it is at constant addresses
+	asksPlaces   bool // the condition asks for places or lengths of hits, not only for their number
+	pinned       pinned
+	pinAt        int64 // the constant address at which the condition asks for it, where that is only one
 }
 
-// searched is what is looked for for a string.
+// pinned says at how many constant addresses a condition asks for a string.
+type pinned uint8
+
+const (
+	pinnedNowhere pinned = iota
+	pinnedOnce
+	pinnedOften // at different addresses
+)
+
+// declared returns the name of the string as it is written; $ for an anonymous string.
+func (s *ruleString) declared() string {
+	if s.anonymous {
+		return "$"
+	}
+	return s.id
+}
+
+// searched is what is looked for for a string. Strings that are written alike share it.
 type searched struct {
 	first patterns.Pattern // the pattern; for a split string that of its first part
 	rest  []patterns.Part  // the other parts of a split string
-	key   string           // the same for strings that look for the same
+
+	same  *searched // the first that looks for the same, where this one is not the first; else nil
+	index int32     // of the first: the index of its pattern in Rules.pats, −1 where it is not there
+
+	preferLonger bool // whether, of two hits at one place, the longer counts and not the shorter
+	knownBytes   bool // its bytes are known, except for their case and the key
+	empty        emptiness
 }
 
 // pin returns the only address at which hits of the string count, and false where all hits
 // count.
 func (s *ruleString) pin() (a int64, ok bool) {
-	if s.asksAnywhere || !s.knownBytes || len(s.pins) != 1 {
-		return 0, false
-	}
-	return s.pins[0], true
+	return s.pinAt, !s.asksAnywhere && s.knownBytes && s.pinned == pinnedOnce
 }
 
 // pinTo notes that the condition asks whether the string is at an address.
 func (s *ruleString) pinTo(a int64) {
-	if !slices.Contains(s.pins, a) {
-		s.pins = append(s.pins, a)
+	switch {
+	case s.pinned == pinnedNowhere:
+		s.pinned, s.pinAt = pinnedOnce, a
+	case s.pinAt != a:
+		s.pinned = pinnedOften
 	}
 }
 
@@ -270,7 +287,7 @@ type String struct {
 func (r *Rules) Strings(i int) []String {
 	var all []String
 	for _, s := range r.rules[i].strings {
-		all = append(all, String{s.id, s.patternIndex, s.private})
+		all = append(all, String{s.id, int(s.patternIndex), s.private})
 	}
 	return all
 }

@@ -182,6 +182,12 @@ type lookback struct {
 	first  int // the first of them since then; −1 where there is none
 	last   int // the last of them
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
+
+	// What is known by a sieve.
+	by     *sieve   // the one that found the places; nil where they were looked back for
+	ends   []uint64 // as places, but up to the end of what matches have: see sieve.places
+	unpaid int      // how often in a row it has not paid
+	read   int      // how many bytes of matches were read that a sieve may have spared
 }
 
 const (
@@ -224,6 +230,35 @@ func (l *lookback) worthLookingBack(longest int) bool {
 	return l.wasted > worth && l.spent-l.wasted < ahead
 }
 
+// match returns the length of the match at a place, and whether that is known.
+func (l *lookback) match(at, longest int) (n int, known bool) {
+	if at < l.from || at >= l.to {
+		return 0, false
+	}
+	i, k := at-l.from, l.by
+	switch {
+	case l.places[i/64]>>(i%64)&1 == 0:
+		return 0, true
+	case k == nil || k.head == 0:
+		return 0, false
+	}
+	n = k.head
+	if k.jump >= 0 {
+		end, words := i+n, l.ends
+		q := end / 64
+		word := words[q] >> (end % 64) << (end % 64)
+		for word == 0 {
+			q++
+			word = words[q]
+		}
+		n = 64*q + bits.TrailingZeros64(word) - i + k.tail
+	}
+	if n > longest {
+		n = 0
+	}
+	return n, true
+}
+
 // next returns the first place from from on and below to, and whether it is known.
 func (l *lookback) next(from, to int) (place int, known bool) {
 	if from < l.from || from >= l.to {
@@ -242,15 +277,64 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 	return l.from + end, l.from+end == to
 }
 
+// begin makes room for the places of b from from on.
+func (l *lookback) begin(b []byte, from int) {
+	l.reset()
+	l.window = min(max(leastWindow, 2*l.window), mostWindow)
+	l.from, l.to, l.by = from, min(len(b), from+l.window), nil
+	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
+	clear(l.places)
+}
+
+// left is how many places there are.
+func (l *lookback) left() (n int) {
+	for _, word := range l.places {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// sieve returns the sieve by which the track is to know places; nil where it is to look back.
+func (t *Track) sieve() *sieve {
+	k := t.p.sieve()
+	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.wasted < ahead {
+		return nil
+	}
+	return k
+}
+
+// sieveFirst is how many bytes could be read for each that a sieve takes, at most, if it is asked first.
+const sieveFirst = 4
+
+// worthSieving is worthLookingBack for a sieve. What it takes is twice what was wasted at the most, but
+// where it paid.
+func (l *lookback) worthSieving(k *sieve, longest int) bool {
+	worth := k.price(max(l.window, leastWindow)+longest) / 2
+	if l.paid {
+		worth /= 16
+	}
+	return l.wasted > worth<<min(l.unpaid, 6)
+}
+
+// sift finds out the places of b from from on with a sieve.
+func (t *Track) sift(k *sieve, b []byte, from int) {
+	l := &t.back
+	l.begin(b, from)
+	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
+	l.by = k
+	if l.paid = k.head > 0 || l.to-from-l.left() > (l.to-from)*3/4; l.paid {
+		l.unpaid = 0
+	} else {
+		l.unpaid++
+	}
+	l.wasted, l.failed, l.span, l.read = 0, 0, 0, 0
+}
+
 // lookBack finds out the places of b from from on.
 func (t *Track) lookBack(b []byte, from int) {
 	t.begin()
 	l, p := &t.back, t.p
-	l.reset()
-	l.window = min(max(leastWindow, 2*l.window), mostWindow)
-	l.from, l.to = from, min(len(b), from+l.window)
-	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
-	clear(l.places)
+	l.begin(b, from)
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
 	r.left = ahead - (l.spent - l.wasted)
@@ -264,11 +348,7 @@ func (t *Track) lookBack(b []byte, from int) {
 			l.places[i/64] |= 1 << (i % 64)
 		}
 	}
-	left := 0
-	for _, word := range l.places {
-		left += bits.OnesCount64(word)
-	}
-	out := l.to - from - left
+	out := l.to - from - l.left()
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
 	l.spent = max(l.spent+begin-r.i+allowed-r.left-l.wasted-saved, -mostSaved)
@@ -349,10 +429,21 @@ var plainNeighbour = func() (of [256]uint8) {
 	return of
 }()
 
-// backwards has the backward of a program, once it was asked for.
+// backwards has the backward and the sieve of a program, once they were asked for.
 type backwards struct {
 	once sync.Once
 	is   *backward
+
+	sieveOnce sync.Once
+	sieve     *sieve
+}
+
+// sieve returns the sieve of the program, nil where it has none.
+func (p *machine) sieve() *sieve {
+	p.back.sieveOnce.Do(func() {
+		p.back.sieve = newSieve(p.node, p.encoding, p.semantics, p.maxLen, p.tables.most/8)
+	})
+	return p.back.sieve
 }
 
 // backward returns the backward of the program.

@@ -66,10 +66,15 @@ func (t *Track) Steps() int { return t.steps }
 // become less, and b and what beyond returns stay as they are.
 func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	t.begin()
+	if n, known := t.back.match(at, t.p.maxLen); known {
+		return n
+	}
 	before := t.steps
 	n := t.match(b, at, beyond)
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
+	} else {
+		t.back.read += t.steps - before
 	}
 	return n
 }
@@ -260,12 +265,38 @@ func (t *Track) Next(b []byte, from, to int) int {
 		if known {
 			return place
 		}
-		if from = place; !t.back.worthLookingBack(t.p.maxLen) {
+		from = place
+		if !t.lookAhead(b, from) {
 			return t.p.findNext(b, from, to, &t.scanned)
 		}
-		t.lookBack(b, from)
 	}
 	return to
+}
+
+// lookAhead finds out places from from on, if that is worth it, and reports whether it did.
+func (t *Track) lookAhead(b []byte, from int) bool {
+	l := &t.back
+	if l.read > leastWindow/32 {
+		if k := t.p.sieve(); k != nil && k.head > 0 {
+			l.wasted += l.read
+		}
+		l.read = 0
+	}
+	if l.wasted <= leastWindow/32 { // it never is
+		return false
+	}
+	if k := t.sieve(); k != nil {
+		if !l.worthSieving(k, t.p.maxLen) {
+			return false
+		}
+		t.sift(k, b, from)
+		return true
+	}
+	if !l.worthLookingBack(t.p.maxLen) {
+		return false
+	}
+	t.lookBack(b, from)
+	return true
 }
 
 // next returns the state to which a symbol leads from s; nil where it is not kept.

@@ -178,9 +178,9 @@ type lookback struct {
 
 	wasted int // how many bytes were read since then from places at which no match begins
 	failed int // how many such places
-	span   int // how many bytes they lay in, up to the last Reset
-	first  int // the first of them since then; −1 where there is none
-	last   int // the last of them
+	span   int // how many bytes all that were asked about lay in, up to the last Reset
+	first  int // the first place since then; −1 where there is none
+	last   int // the last one
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
 
 	// What is known by a sieve.
@@ -188,6 +188,9 @@ type lookback struct {
 	ends   []uint64 // as places, but up to the end of what matches have: see sieve.places
 	unpaid int      // how often in a row it has not paid
 	read   int      // how many bytes of matches were read that a sieve may have spared
+	met    int      // how many matches
+	slow   int      // how much it took, from places at which no match begins, to work out states
+	credit int      // how often it is asked without a question
 }
 
 const (
@@ -198,6 +201,10 @@ const (
 	// each of its threads.
 	perState, perThread = 400, 100
 
+	// A step without tables takes about as long as to read perStep bytes, and perStepThread more for
+	// each thread.
+	perStep, perStepThread = 30, 10
+
 	// It may take so much before it has saved anything, and has saved at most so much.
 	ahead, mostSaved = 1 << 18, 1 << 24
 )
@@ -206,6 +213,11 @@ const (
 func (l *lookback) failedAt(place, read int) {
 	l.wasted += read
 	l.failed++
+	l.asked(place)
+}
+
+// asked notes that a place was asked about.
+func (l *lookback) asked(place int) {
 	if l.first < 0 {
 		l.first = place
 	}
@@ -306,28 +318,54 @@ func (t *Track) sieve() *sieve {
 // sieveFirst is how many bytes could be read for each that a sieve takes, at most, if it is asked first.
 const sieveFirst = 4
 
+// credit is how often a sieve that has paid is asked without a question.
+const credit = 8
+
+// perPlace is how many bytes can be read in the time that it takes to ask about a place.
+const perPlace = 24
+
+// cost is what was wasted, with what it took to work out states and to ask about places.
+func (l *lookback) cost() int { return l.wasted + l.slow + perPlace*l.failed }
+
 // worthSieving is worthLookingBack for a sieve. What it takes is twice what was wasted at the most, but
 // where it paid.
 func (l *lookback) worthSieving(k *sieve, longest int) bool {
+	if l.credit > 0 {
+		return true
+	}
 	worth := k.price(max(l.window, leastWindow)+longest) / 2
 	if l.paid {
 		worth /= 16
 	}
-	return l.wasted > worth<<min(l.unpaid, 6)
+	return l.cost() > worth<<min(l.unpaid, 6)
 }
 
 // sift finds out the places of b from from on with a sieve.
 func (t *Track) sift(k *sieve, b []byte, from int) {
 	l := &t.back
 	l.begin(b, from)
-	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
 	l.by = k
-	if l.paid = k.head > 0 || l.to-from-l.left() > (l.to-from)*3/4; l.paid {
-		l.unpaid = 0
-	} else {
+	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
+	out := l.to - from
+	if k.head == 0 {
+		out -= l.left()
+	}
+	price := k.price(l.to - from + t.p.maxLen)
+	saved := out * l.cost() / max(l.span, l.failed, 1) // if as much is wasted on as many bytes
+	switch {
+	case l.credit > 0:
+		if l.credit--; out < (l.to-from)/8 {
+			l.credit, l.paid = 0, false
+		}
+	case saved > 2*price:
+		l.paid, l.unpaid, l.credit = true, 0, credit
+	case saved > price/2:
+		l.paid, l.unpaid = false, 0
+	default:
+		l.paid = false
 		l.unpaid++
 	}
-	l.wasted, l.failed, l.span, l.read = 0, 0, 0, 0
+	l.wasted, l.slow, l.failed, l.span, l.read, l.met = 0, 0, 0, 0, 0, 0
 }
 
 // lookBack finds out the places of b from from on.
@@ -352,7 +390,7 @@ func (t *Track) lookBack(b []byte, from int) {
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
 	l.spent = max(l.spent+begin-r.i+allowed-r.left-l.wasted-saved, -mostSaved)
-	l.wasted, l.failed, l.span = 0, 0, 0
+	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
 }
 
 // A retreat is a walk backwards that has come as far down as byte i.

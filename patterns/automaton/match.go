@@ -125,6 +125,7 @@ type matching struct {
 	b      []byte
 	at, n  int // the bytes are b[at:at+n]
 	beyond func(i int) (byte, bool)
+	slow   int // what it took to work out states, in bytes that could be read instead; walk counts it
 }
 
 // withoutTables goes on from state s in front of byte i without tables. It returns the length of

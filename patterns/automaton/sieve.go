@@ -36,7 +36,8 @@ type sieve struct {
 	nodes  []sieveNode // side by side
 	passes int         // about how often it goes through all bits
 	wide   bool        // whether looks are taken to hold: those of a wide encoding
-	exact  bool        // whether all that it leaves are places at which matches begin, but for looks and the limit
+	empty  bool        // whether the expression can also match nothing, which is no match
+	exact  bool        // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
 
 	// How long matches are. Where head is 0, the sieve does not tell. Where jump is less than 0, they have head bytes. Else
 	// jump is the number of a node that is a set, with which a match goes on for as few bytes as possible: it ends
@@ -75,7 +76,7 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 	if longest > maxSieveLen {
 		return nil
 	}
-	k := &sieve{wide: e != Plain, exact: !n.MatchesEmpty(), jump: -1} // an empty match does not count
+	k := &sieve{wide: e != Plain, empty: n.MatchesEmpty(), exact: true, jump: -1}
 	c := sieveCompiler{sieve: k, numbers: map[Set]int{}, longest: longest, room: min(8*maxPasses, most/int(unsafe.Sizeof(sieveNode{})))}
 	k.nodes = c.cat(nil, n)
 	passes := c.cost(k.nodes)
@@ -83,10 +84,8 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 		return nil
 	}
 	k.passes = passes + setPasses*len(k.sets)
-	if k.exact && !c.looks && (s == Shortest || s == First && !c.greedy) {
-		k.lengths(true)
-	} else if k.exact && !c.looks {
-		k.lengths(false)
+	if k.exact && !k.empty && !c.looks {
+		k.lengths(s == Shortest || s == First && !c.greedy)
 	}
 	return k
 }
@@ -335,7 +334,11 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *[
 	}
 	r := f.room()
 	copy(r, f.all)
-	f.cat(k.nodes[k.jump+1:], r)
+	if k.empty {
+		f.some(r)
+	} else {
+		f.cat(k.nodes[k.jump+1:], r)
+	}
 	if k.jump >= 0 {
 		*ends = append((*ends)[:0], r...)
 		for i, word := range r {
@@ -409,6 +412,31 @@ func (f *sifting) find(s *Set, b []byte, to []uint64) {
 		}
 		to[f.words-1-i] = word
 	}
+}
+
+// some leaves in r the places at which matches of at least a byte begin, of an expression that also
+// matches nothing.
+func (f *sifting) some(r []uint64) {
+	some, one := f.room(), f.room() // where what stands behind begins with a byte
+	clear(some)
+	for i := len(f.k.nodes) - 1; i >= 0; i-- {
+		switch n := &f.k.nodes[i]; {
+		case n.look != 0 && n.alts == nil:
+			f.look(n, some)
+			f.look(n, r)
+		case n.length == 1 && n.set != -1 && n.least == 0:
+			f.node(n, r)
+			copy(one, r)
+			f.node(&sieveNode{set: n.set, length: 1, least: 1, most: 1}, one) // or one turn more
+			or(some, one)
+		default:
+			f.node(n, r)
+			copy(some, r) // or more
+		}
+	}
+	copy(r, some)
+	f.give(some)
+	f.give(one)
 }
 
 // cat goes through nodes that stand side by side, from the last to the first: r has the places

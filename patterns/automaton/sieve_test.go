@@ -82,7 +82,7 @@ func TestSieve(t *testing.T) {
 		track.back.by = k
 		_, longest := p.node.Lengths()
 		looks := strings.ContainsAny(expr, `^$`) || strings.Contains(strings.ToLower(expr), `\b`) || strings.Contains(strings.ToLower(expr), `\a`) || strings.Contains(expr, `\z`)
-		isExact := k.exact && !looks && longest >= 0 && longest <= limit
+		isExact := k.exact && !k.empty && !looks && longest >= 0 && longest <= limit
 		switch {
 		case k.jump >= 0:
 			jumps++

@@ -25,6 +25,7 @@ type Track struct {
 	paths     []path   // no two have the same state at firstMark
 	emptied   uint32   // how often the program's tables had been emptied when the paths began
 	steps     int
+	slow      int // what Match took beside that to work out states, in bytes that could be read instead
 	told      int // the steps of which the tables know
 
 	// What Next has found out, for a lead or a uniform lead, and by going back.
@@ -70,11 +71,15 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		return n
 	}
 	before := t.steps
+	t.slow = 0
 	n := t.match(b, at, beyond)
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
+		t.back.slow += t.slow
 	} else {
-		t.back.read += t.steps - before
+		t.back.read += t.steps - before + t.slow
+		t.back.met++
+		t.back.asked(at)
 	}
 	return n
 }
@@ -100,6 +105,8 @@ func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	}
 	m.walk(&w, n)
 	t.steps += w.i
+	t.slow += m.slow
+	m.slow = 0
 	if w.done {
 		return w.best
 	}
@@ -110,6 +117,8 @@ func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	rest := m
 	rest.at, rest.n = at+n, m.n-n
 	t.follow(&rest, far)
+	t.slow += rest.slow
+	rest.slow = 0
 	if best := t.end(&rest, far.walk); best >= 0 {
 		return n + best
 	}
@@ -164,6 +173,7 @@ func (t *Track) end(m *matching, w walk) int {
 	from := w.i
 	m.walk(&w, m.n)
 	t.steps += w.i - from
+	t.slow += m.slow
 	switch {
 	case w.done:
 		return w.best
@@ -177,6 +187,7 @@ func (t *Track) end(m *matching, w walk) int {
 	}
 	best, i := m.withoutTables(w.s, w.i, w.best)
 	t.steps += (i + 1 - w.i) * max(1, len(w.s.threads)) // an estimate
+	t.slow += (i + 1 - w.i) * (perStep + perStepThread*len(w.s.threads))
 	return best
 }
 
@@ -239,10 +250,14 @@ func (m *matching) walk(w *walk, to int) {
 				return
 			}
 		}
-		t := p.next(w.s, m.symbol(w.i))
+		symbol := m.symbol(w.i)
+		t := w.s.next[symbol].Load()
 		if t == nil {
-			w.stuck = true
-			return
+			m.slow += perState + perThread*len(w.s.threads)
+			if t = p.next(w.s, symbol); t == nil {
+				w.stuck = true
+				return
+			}
 		}
 		if t.matched {
 			w.best = w.i
@@ -276,13 +291,13 @@ func (t *Track) Next(b []byte, from, to int) int {
 // lookAhead finds out places from from on, if that is worth it, and reports whether it did.
 func (t *Track) lookAhead(b []byte, from int) bool {
 	l := &t.back
-	if l.read > leastWindow/32 {
+	if l.met > leastWindow/32 || l.read > leastWindow {
 		if k := t.p.sieve(); k != nil && k.head > 0 {
-			l.wasted += l.read
+			l.wasted, l.failed = l.wasted+l.read, l.failed+l.met
 		}
-		l.read = 0
+		l.read, l.met = 0, 0
 	}
-	if l.wasted <= leastWindow/32 { // it never is
+	if l.credit == 0 && l.cost() <= leastWindow/32 { // it never is
 		return false
 	}
 	if k := t.sieve(); k != nil {

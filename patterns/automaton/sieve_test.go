@@ -116,3 +116,40 @@ func TestSieve(t *testing.T) {
 		t.Error("too few to mean anything")
 	}
 }
+
+// Where memory looks random to an automaton, what it takes does not depend on that: places are found, and
+// lengths told, without many steps or states.
+func TestSieveWork(t *testing.T) {
+	const size = 256 << 10
+	rnd := testenv.Seeded(t, 11, 12)
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = "ab"[rnd.IntN(2)]
+	}
+	for _, c := range []struct {
+		expr      string
+		semantics Semantics
+		told      bool // whether it tells lengths
+	}{
+		{`a[\s\S]{200}b`, First, true}, {`aa[\s\S]{200}?[^a]{2}`, Longest, true}, {`a[\s\S]{0,900}?bb`, Shortest, true}, {`a[\s\S]{90,900}?bab`, First, true},
+		{`a[ab]{300}c`, First, true}, {`(ab|ba|aa)+b{30}`, First, false}, {`^.*$`, First, false}, {`\b\w+\b`, First, false}, {`a.{0,100}a.{0,100}z`, First, false},
+	} {
+		track := compile(t, c.expr, 0, Options{Limit: 4300, Semantics: c.semantics}).NewTrack()
+		asked := 0
+		for at := 0; at < len(b); at++ {
+			if at = track.Next(b, at, len(b)); at < len(b) {
+				asked++
+				n := track.Match(b, at, nil)
+				if asked%997 == 0 && n != track.program.Match(b, at, nil) {
+					t.Fatalf("%s: a match of %d at %d, want %d", c.expr, n, at, track.program.Match(b, at, nil))
+				}
+			}
+		}
+		if track.back.by == nil || (track.back.by.head > 0) != c.told {
+			t.Errorf("%s: the sieve is %+v", c.expr, track.back.by)
+		}
+		if track.Steps() > size {
+			t.Errorf("%s: %d steps at %d places for %d bytes", c.expr, track.Steps(), asked, size)
+		}
+	}
+}

@@ -250,6 +250,27 @@ func (m *matching) walk(w *walk, to int) {
 				return
 			}
 		}
+		if p.asksLooks && p.encoding == Plain && m.at+w.i > 0 {
+			// The same with looks, for as long as the bytes around are in hand.
+			s, i, classes := w.s, w.i, p.numClasses
+			before := plainNeighbour[m.b[m.at+i-1]] * numNeighbours
+			for _, c := range m.b[m.at+i : min(m.at+to, len(m.b))] {
+				behind := plainNeighbour[c]
+				t := s.next[int(p.byteClass[c])+int(p.contextOf[before+behind])*classes].Load()
+				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
+					break
+				}
+				if t.matched {
+					w.best = i
+				}
+				s = t
+				before = behind * numNeighbours
+				i++
+			}
+			if w.s, w.i = s, i; i == to {
+				return
+			}
+		}
 		symbol := m.symbol(w.i)
 		t := w.s.next[symbol].Load()
 		if t == nil {

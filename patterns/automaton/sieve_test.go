@@ -19,6 +19,10 @@ func (d drawer) sieved() string {
 		s := []string{fmt.Sprintf("{%d}", lo+1), fmt.Sprintf("{%d,}", lo), fmt.Sprintf("{%d,%d}", lo, lo+1+d.IntN(90))}[d.IntN(3)]
 		return s + []string{"", "?", "?"}[d.IntN(3)]
 	}
+	if d.IntN(5) == 0 { // one jump
+		lo := d.IntN(70)
+		return one() + one() + fmt.Sprintf("%s{%d,%d}?", one(), lo, lo+1+d.IntN(90)) + one() + one()
+	}
 	var s strings.Builder
 	for range 1 + d.IntN(5) {
 		switch d.IntN(9) {
@@ -46,7 +50,7 @@ func (d drawer) sieved() string {
 func TestSieve(t *testing.T) {
 	d := drawer{testenv.Rand(t)}
 	exact, bounded, jumps, fixed, out := 0, 0, 0, 0, 0
-	for range testenv.Rounds(150, 1500, 100_000) {
+	for range testenv.Rounds(250, 1500, 100_000) {
 		expr, flags := d.sieved(), Flags(d.IntN(8))
 		if d.IntN(3) == 0 {
 			e := d.expression()

@@ -64,11 +64,14 @@ func TestExprsInRuns(t *testing.T) {
 func TestCancelWhileVerifying(t *testing.T) {
 	const workers = 2
 	s := spaceOf(t, bytes.Repeat(append(bytes.Repeat([]byte("ab"), 5000), 'c'), 1600))
-	// Some expressions can begin at every byte, others at every second or third.
-	for _, text := range []string{`re:a[ab]*d|c`, `re:a[ab]*d`, `re:[ab]*a[ab]{500}c`, `re:[ab]{1,900}?[bc]{2}`, `hex:61 [-] 64`, `re:(ab)+?d`, `hex:61 [200-4000] 63`} {
+	// Some expressions can begin at every byte, others at every second or third; of some, a track rules
+	// out nearly all places, so that little is looked at.
+	const much, little = 1 << 20, 32 << 10
+	for text, until := range map[string]int{`re:a[ab]*d|c`: much, `re:a[ab]*d`: little, `re:[ab]*a[ab]{500}c`: much, `re:[ab]{1,900}?[bc]{2}`: little,
+		`hex:61 [-] 64`: much, `re:(ab)+?d`: little, `hex:61 [200-4000] 63`: little, `re:[ab]+`: much, `re:[ab]{7,}b`: much} {
 		set := compileSet(t, patterns.Target{MaxMatch: 64 << 10}, text)
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &workCount{until: 1 << 20, then: cancel}
+		w := &workCount{until: until, then: cancel}
 		for i := range set.Exprs() {
 			e := &set.Exprs()[i]
 			e.Matcher = countedMatcher{e.Matcher.(patterns.Tracker), w}
@@ -206,4 +209,77 @@ func TestChainKnownAtOnce(t *testing.T) {
 // chainsOf returns the unit of a scanner's only expression, and a worker for it.
 func chainsOf(sc *Scanner) (unit, *worker) {
 	return sc.units[0], newWorker(&scan{Scanner: sc})
+}
+
+// Where memory is full of anchors, they are not looked for in some stretches, and then again; the hits are
+// those of asking the matcher at each place.
+func TestDenseAnchors(t *testing.T) {
+	rnd := testRand(t)
+	for _, text := range []string{`re:(ab|ba|aa)+c`, `hex:6161 [20] ~61 ~61`, `re:ab+[^b]a`, `re:(ab|ba)[^b]{3,90}?a`} {
+		b := make([]byte, testenv.Rounds(500<<10, 600<<10, 4<<20))
+		for at := 0; at < len(b); { // some parts are full of a and b, others are noise, or zeros
+			part := b[at:min(len(b), at+1+rnd.IntN(len(b)/3))]
+			letters := []string{"ab", "ab", "aaaab", "\x00", "abcdefghijklmnopqrstuvwxyz"}[rnd.IntN(5)]
+			for i := range part {
+				if part[i] = letters[rnd.IntN(len(letters))]; rnd.IntN(1000) == 0 {
+					part[i] = 'c'
+				}
+			}
+			at += len(part)
+		}
+		for i := range 400 << 10 { // at least this is full of them
+			b[i] = "ab"[rnd.IntN(2)]
+		}
+		set := compileSet(t, patterns.Target{MaxMatch: 500}, text)
+		e := &set.Exprs()[0]
+		if len(e.Anchors) == 0 {
+			t.Fatalf("%s has no anchors", text)
+		}
+		m := patterns.Memory{Bytes: b}
+		var want []sizedHit
+		for i := 0; i < len(b); i++ {
+			if n := e.Matcher.Match(&m, i); n > 0 {
+				want = append(want, sizedHit{plainHit{addr.Addr(i), 0, string(b[i : i+min(n, HitBytes)])}, n})
+				if set.Patterns()[0].Disjoint() {
+					i += n - 1
+				}
+			}
+		}
+		asked := &longestAsked{}
+		e.Matcher = askedMatcher{e.Matcher.(patterns.Tracker), asked}
+		for _, opt := range []Options{{Workers: 1}, {Workers: 3, ShardSize: 200_000}} {
+			if got := collectSized(t, compile(t, spaceOf(t, b), set, opt)); !slices.Equal(got, want) {
+				t.Fatalf("%s, %+v: %d hits, want %d", text, opt, len(got), len(want))
+			}
+		}
+		if asked.n < 1<<10 {
+			t.Errorf("%s: asked for a place among %d at most, so no stretch was without anchors", text, asked.n)
+		}
+	}
+}
+
+// A longestAsked is among how many places a finder was asked for the next, at most.
+type longestAsked struct {
+	mu sync.Mutex
+	n  int
+}
+
+// An askedMatcher is a matcher that tells what its tracks are asked.
+type askedMatcher struct {
+	patterns.Tracker
+	most *longestAsked
+}
+
+func (m askedMatcher) NewTrack() patterns.Track { return askedTrack{m.Tracker.NewTrack(), m.most} }
+
+type askedTrack struct {
+	patterns.Track
+	most *longestAsked
+}
+
+func (k askedTrack) Next(m *patterns.Memory, from, to int) int {
+	k.most.mu.Lock()
+	k.most.n = max(k.most.n, to-from)
+	k.most.mu.Unlock()
+	return k.Track.Next(m, from, to)
 }

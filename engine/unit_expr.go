@@ -260,6 +260,9 @@ type exprTools struct {
 	stretch   int
 	work      int // about how many bytes matchers have looked at in this stretch
 	ask       int // the work at which the context is checked next
+	noted     int // how many anchors the stretch in hand has
+	dense     int // how many stretches were passed over by withoutAnchors the last time
+	passOver  int // how many are to be
 }
 
 // maxLeftMatches is how many matches there may be room for in what a worker leaves to another.
@@ -310,7 +313,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	x.at = t.base + addr.Addr(to)
 	x.memory.Bytes = b
 	x.matches = x.matches[:0]
-	u.locate(t, b, from, to)
+	alone := u.withoutAnchors(x)
+	if !alone {
+		u.locate(t, b, from, to)
+	}
 	x.work, x.ask = 0, checkWork
 	ok := true
 	for _, i := range x.have {
@@ -321,6 +327,9 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	}
 	for _, i := range u.bare {
 		ok = ok && u.verify(t, i, startRange{from, to})
+	}
+	if alone {
+		ok = ok && u.verify(t, 0, startRange{from, to})
 	}
 	if !ok {
 		return dst, from
@@ -337,6 +346,37 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	return u.handOver(t, dst), to
 }
 
+// Where a stretch has an anchor in so many bytes, and they are those of one expression that rules
+// out places in other ways, they are not looked for in some of the next stretches: in
+// one, then in two, and so on up to mostDense.
+const (
+	denseAnchors = 6
+	mostDense    = 32
+)
+
+// withoutAnchors reports whether anchors are not to be looked for in the stretch in hand, but all of it
+// is starts of the only expression.
+func (u *exprUnit) withoutAnchors(x *exprTools) bool {
+	x.noted = 0
+	if x.passOver == 0 {
+		return false
+	}
+	x.passOver--
+	return true
+}
+
+// noteDense notes how many anchors there were in a stretch of n bytes.
+func (u *exprUnit) noteDense(x *exprTools, n int) {
+	switch {
+	case len(u.exprs) > 1 || u.exprs[0].tracker == nil:
+	case x.noted > n/denseAnchors:
+		x.dense = min(max(1, 2*x.dense), mostDense)
+		x.passOver = x.dense
+	default:
+		x.dense = 0
+	}
+}
+
 // locate sets x.starts and x.have to the starts from from up to to that anchors in b
 // allow.
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
@@ -350,6 +390,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 		x.runs[i] = run{-1, -1}
 	}
 	note := func(off int, anchor int32) {
+		x.noted++
 		a := &u.anchors[anchor]
 		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1)}
 		if v.first >= v.end {
@@ -368,6 +409,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	for i := range u.finders {
 		u.finders[i].scan(t, b, from, last, note)
 	}
+	u.noteDense(x, last-from)
 }
 
 // merged returns the ranges in order, with those that overlap or touch joined. It
@@ -404,8 +446,10 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 	}
 	matcher, finder := e.Matcher, e.finder
 	track := x.track(i, e)
+	steps := 0
 	if track != nil {
 		matcher, finder = track, track
+		steps = track.Steps()
 	}
 	for s := v.first; s < v.end; s++ {
 		if c != nil {
@@ -420,14 +464,11 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		if e.Align > 1 && !(t.base + addr.Addr(s)).IsAligned(e.Align) {
 			continue
 		}
-		before := 0
-		if track != nil {
-			before = track.Steps()
-		}
 		n := matcher.Match(&x.memory, s)
 		looked := n
 		if track != nil {
-			looked = track.Steps() - before
+			now := track.Steps()
+			looked, steps = now-steps, now
 		}
 		if !t.worked(looked) {
 			return false
@@ -473,6 +514,13 @@ func (x *exprTools) track(i int, e *expr) patterns.Track {
 
 // sort sorts the matches by offset, pattern, size and needle.
 func (x *exprTools) sort() {
+	ascend := true // as those of one expression do
+	for i := 1; i < len(x.matches) && ascend; i++ {
+		ascend = x.matches[i-1].off < x.matches[i].off
+	}
+	if ascend {
+		return
+	}
 	slices.SortFunc(x.matches, func(a, b exprMatch) int {
 		if a.off != b.off { // most often so
 			return cmp.Compare(a.off, b.off)

@@ -178,10 +178,19 @@ type lookback struct {
 
 	wasted int // how many bytes were read since then from places at which no match begins
 	failed int // how many such places
-	span   int // how many bytes they lay in, up to the last Reset
-	first  int // the first of them since then; −1 where there is none
-	last   int // the last of them
+	span   int // how many bytes all that were asked about lay in, up to the last Reset
+	first  int // the first place since then; −1 where there is none
+	last   int // the last one
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
+
+	// What is known by a sieve.
+	by     *sieve   // the one that found the places; nil where they were looked back for
+	ends   []uint64 // as places, but up to the end of what matches have: see sieve.places
+	unpaid int      // how often in a row it has not paid
+	read   int      // how many bytes of matches were read that a sieve may have spared
+	met    int      // how many matches
+	slow   int      // how much it took, from places at which no match begins, to work out states
+	credit int      // how often it is asked without a question
 }
 
 const (
@@ -192,6 +201,10 @@ const (
 	// each of its threads.
 	perState, perThread = 400, 100
 
+	// A step without tables takes about as long as to read perStep bytes, and perStepThread more for
+	// each thread.
+	perStep, perStepThread = 30, 10
+
 	// It may take so much before it has saved anything, and has saved at most so much.
 	ahead, mostSaved = 1 << 18, 1 << 24
 )
@@ -200,6 +213,11 @@ const (
 func (l *lookback) failedAt(place, read int) {
 	l.wasted += read
 	l.failed++
+	l.asked(place)
+}
+
+// asked notes that a place was asked about.
+func (l *lookback) asked(place int) {
 	if l.first < 0 {
 		l.first = place
 	}
@@ -224,6 +242,35 @@ func (l *lookback) worthLookingBack(longest int) bool {
 	return l.wasted > worth && l.spent-l.wasted < ahead
 }
 
+// match returns the length of the match at a place, and whether that is known.
+func (l *lookback) match(at, longest int) (n int, known bool) {
+	if at < l.from || at >= l.to {
+		return 0, false
+	}
+	i, k := at-l.from, l.by
+	switch {
+	case l.places[i/64]>>(i%64)&1 == 0:
+		return 0, true
+	case k == nil || k.head == 0:
+		return 0, false
+	}
+	n = k.head
+	if k.jump >= 0 {
+		end, words := i+n, l.ends
+		q := end / 64
+		word := words[q] >> (end % 64) << (end % 64)
+		for word == 0 {
+			q++
+			word = words[q]
+		}
+		n = 64*q + bits.TrailingZeros64(word) - i + k.tail
+	}
+	if n > longest {
+		n = 0
+	}
+	return n, true
+}
+
 // next returns the first place from from on and below to, and whether it is known.
 func (l *lookback) next(from, to int) (place int, known bool) {
 	if from < l.from || from >= l.to {
@@ -242,15 +289,90 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 	return l.from + end, l.from+end == to
 }
 
+// begin makes room for the places of b from from on.
+func (l *lookback) begin(b []byte, from int) {
+	l.reset()
+	l.window = min(max(leastWindow, 2*l.window), mostWindow)
+	l.from, l.to, l.by = from, min(len(b), from+l.window), nil
+	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
+	clear(l.places)
+}
+
+// left is how many places there are.
+func (l *lookback) left() (n int) {
+	for _, word := range l.places {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// sieve returns the sieve by which the track is to know places; nil where it is to look back.
+func (t *Track) sieve() *sieve {
+	k := t.p.sieve()
+	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.wasted < ahead {
+		return nil
+	}
+	return k
+}
+
+// sieveFirst is how many bytes could be read for each that a sieve takes, at most, if it is asked first.
+const sieveFirst = 4
+
+// credit is how often a sieve that has paid is asked without a question.
+const credit = 8
+
+// perPlace is how many bytes can be read in the time that it takes to ask about a place.
+const perPlace = 24
+
+// cost is what was wasted, with what it took to work out states and to ask about places.
+func (l *lookback) cost() int { return l.wasted + l.slow + perPlace*l.failed }
+
+// worthSieving is worthLookingBack for a sieve. What it takes is twice what was wasted at the most, but
+// where it paid.
+func (l *lookback) worthSieving(k *sieve, longest int) bool {
+	if l.credit > 0 {
+		return true
+	}
+	worth := k.price(max(l.window, leastWindow)+longest) / 2
+	if l.paid {
+		worth /= 16
+	}
+	return l.cost() > worth<<min(l.unpaid, 6)
+}
+
+// sift finds out the places of b from from on with a sieve.
+func (t *Track) sift(k *sieve, b []byte, from int) {
+	l := &t.back
+	l.begin(b, from)
+	l.by = k
+	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
+	out := l.to - from
+	if k.head == 0 {
+		out -= l.left()
+	}
+	price := k.price(l.to - from + t.p.maxLen)
+	saved := out * l.cost() / max(l.span, l.failed, 1) // if as much is wasted on as many bytes
+	switch {
+	case l.credit > 0:
+		if l.credit--; out < (l.to-from)/8 {
+			l.credit, l.paid = 0, false
+		}
+	case saved > 2*price:
+		l.paid, l.unpaid, l.credit = true, 0, credit
+	case saved > price/2:
+		l.paid, l.unpaid = false, 0
+	default:
+		l.paid = false
+		l.unpaid++
+	}
+	l.wasted, l.slow, l.failed, l.span, l.read, l.met = 0, 0, 0, 0, 0, 0
+}
+
 // lookBack finds out the places of b from from on.
 func (t *Track) lookBack(b []byte, from int) {
 	t.begin()
 	l, p := &t.back, t.p
-	l.reset()
-	l.window = min(max(leastWindow, 2*l.window), mostWindow)
-	l.from, l.to = from, min(len(b), from+l.window)
-	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
-	clear(l.places)
+	l.begin(b, from)
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
 	r.left = ahead - (l.spent - l.wasted)
@@ -264,15 +386,11 @@ func (t *Track) lookBack(b []byte, from int) {
 			l.places[i/64] |= 1 << (i % 64)
 		}
 	}
-	left := 0
-	for _, word := range l.places {
-		left += bits.OnesCount64(word)
-	}
-	out := l.to - from - left
+	out := l.to - from - l.left()
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
 	l.spent = max(l.spent+begin-r.i+allowed-r.left-l.wasted-saved, -mostSaved)
-	l.wasted, l.failed, l.span = 0, 0, 0
+	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
 }
 
 // A retreat is a walk backwards that has come as far down as byte i.
@@ -349,10 +467,21 @@ var plainNeighbour = func() (of [256]uint8) {
 	return of
 }()
 
-// backwards has the backward of a program, once it was asked for.
+// backwards has the backward and the sieve of a program, once they were asked for.
 type backwards struct {
 	once sync.Once
 	is   *backward
+
+	sieveOnce sync.Once
+	sieve     *sieve
+}
+
+// sieve returns the sieve of the program, nil where it has none.
+func (p *machine) sieve() *sieve {
+	p.back.sieveOnce.Do(func() {
+		p.back.sieve = newSieve(p.node, p.encoding, p.semantics, p.maxLen, p.tables.most/8)
+	})
+	return p.back.sieve
 }
 
 // backward returns the backward of the program.

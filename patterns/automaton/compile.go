@@ -56,6 +56,7 @@ type Program struct {
 
 // A machine runs a program.
 type machine struct {
+	node      *Node // see Program
 	insts     []inst
 	sets      []Set
 	semantics Semantics
@@ -155,7 +156,7 @@ func (p *Program) machine() *machine {
 
 func (p *Program) newMachine() *machine {
 	o := &p.options
-	m := &machine{limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxLen: p.maxLen}
+	m := &machine{node: p.node, limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxLen: p.maxLen}
 	m.insts = make([]inst, 0, p.steps)
 	c := compiler{limit: o.Limit, m: m, sets: map[Set]uint32{}}
 	c.emit(opMatch, 0, 0)

@@ -125,6 +125,7 @@ type matching struct {
 	b      []byte
 	at, n  int // the bytes are b[at:at+n]
 	beyond func(i int) (byte, bool)
+	slow   int // what it took to work out states, in bytes that could be read instead; walk counts it
 }
 
 // withoutTables goes on from state s in front of byte i without tables. It returns the length of
@@ -155,7 +156,12 @@ func (m *matching) symbol(i int) int {
 		symbol = int(m.p.byteClass[m.b[m.at+i]])
 	}
 	if m.p.asksLooks {
-		k := m.neighbourBefore(m.at+i)*numNeighbours + m.neighbourBehind(m.at+i)
+		j := m.at + i
+		if m.p.encoding == Plain && j > 0 && j < len(m.b) {
+			k := plainNeighbour[m.b[j-1]]*numNeighbours + plainNeighbour[m.b[j]]
+			return symbol + int(m.p.contextOf[k])*m.p.numClasses
+		}
+		k := m.neighbourBefore(j)*numNeighbours + m.neighbourBehind(j)
 		symbol += int(m.p.contextOf[k]) * m.p.numClasses
 	}
 	return symbol

@@ -25,6 +25,7 @@ type Track struct {
 	paths     []path   // no two have the same state at firstMark
 	emptied   uint32   // how often the program's tables had been emptied when the paths began
 	steps     int
+	slow      int // what Match took beside that to work out states, in bytes that could be read instead
 	told      int // the steps of which the tables know
 
 	// What Next has found out, for a lead or a uniform lead, and by going back.
@@ -66,10 +67,19 @@ func (t *Track) Steps() int { return t.steps }
 // become less, and b and what beyond returns stay as they are.
 func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	t.begin()
+	if n, known := t.back.match(at, t.p.maxLen); known {
+		return n
+	}
 	before := t.steps
+	t.slow = 0
 	n := t.match(b, at, beyond)
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
+		t.back.slow += t.slow
+	} else {
+		t.back.read += t.steps - before + t.slow
+		t.back.met++
+		t.back.asked(at)
 	}
 	return n
 }
@@ -95,6 +105,8 @@ func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	}
 	m.walk(&w, n)
 	t.steps += w.i
+	t.slow += m.slow
+	m.slow = 0
 	if w.done {
 		return w.best
 	}
@@ -105,6 +117,8 @@ func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	rest := m
 	rest.at, rest.n = at+n, m.n-n
 	t.follow(&rest, far)
+	t.slow += rest.slow
+	rest.slow = 0
 	if best := t.end(&rest, far.walk); best >= 0 {
 		return n + best
 	}
@@ -159,6 +173,7 @@ func (t *Track) end(m *matching, w walk) int {
 	from := w.i
 	m.walk(&w, m.n)
 	t.steps += w.i - from
+	t.slow += m.slow
 	switch {
 	case w.done:
 		return w.best
@@ -172,6 +187,7 @@ func (t *Track) end(m *matching, w walk) int {
 	}
 	best, i := m.withoutTables(w.s, w.i, w.best)
 	t.steps += (i + 1 - w.i) * max(1, len(w.s.threads)) // an estimate
+	t.slow += (i + 1 - w.i) * (perStep + perStepThread*len(w.s.threads))
 	return best
 }
 
@@ -234,10 +250,35 @@ func (m *matching) walk(w *walk, to int) {
 				return
 			}
 		}
-		t := p.next(w.s, m.symbol(w.i))
+		if p.asksLooks && p.encoding == Plain && m.at+w.i > 0 {
+			// The same with looks, for as long as the bytes around are in hand.
+			s, i, classes := w.s, w.i, p.numClasses
+			before := plainNeighbour[m.b[m.at+i-1]] * numNeighbours
+			for _, c := range m.b[m.at+i : min(m.at+to, len(m.b))] {
+				behind := plainNeighbour[c]
+				t := s.next[int(p.byteClass[c])+int(p.contextOf[before+behind])*classes].Load()
+				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
+					break
+				}
+				if t.matched {
+					w.best = i
+				}
+				s = t
+				before = behind * numNeighbours
+				i++
+			}
+			if w.s, w.i = s, i; i == to {
+				return
+			}
+		}
+		symbol := m.symbol(w.i)
+		t := w.s.next[symbol].Load()
 		if t == nil {
-			w.stuck = true
-			return
+			m.slow += perState + perThread*len(w.s.threads)
+			if t = p.next(w.s, symbol); t == nil {
+				w.stuck = true
+				return
+			}
 		}
 		if t.matched {
 			w.best = w.i
@@ -260,12 +301,38 @@ func (t *Track) Next(b []byte, from, to int) int {
 		if known {
 			return place
 		}
-		if from = place; !t.back.worthLookingBack(t.p.maxLen) {
+		from = place
+		if !t.lookAhead(b, from) {
 			return t.p.findNext(b, from, to, &t.scanned)
 		}
-		t.lookBack(b, from)
 	}
 	return to
+}
+
+// lookAhead finds out places from from on, if that is worth it, and reports whether it did.
+func (t *Track) lookAhead(b []byte, from int) bool {
+	l := &t.back
+	if l.met > leastWindow/32 || l.read > leastWindow {
+		if k := t.p.sieve(); k != nil && k.head > 0 {
+			l.wasted, l.failed = l.wasted+l.read, l.failed+l.met
+		}
+		l.read, l.met = 0, 0
+	}
+	if l.credit == 0 && l.cost() <= leastWindow/32 { // it never is
+		return false
+	}
+	if k := t.sieve(); k != nil {
+		if !l.worthSieving(k, t.p.maxLen) {
+			return false
+		}
+		t.sift(k, b, from)
+		return true
+	}
+	if !l.worthLookingBack(t.p.maxLen) {
+		return false
+	}
+	t.lookBack(b, from)
+	return true
 }
 
 // next returns the state to which a symbol leads from s; nil where it is not kept.

@@ -1,0 +1,159 @@
+package automaton
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"vscan/internal/testenv"
+)
+
+// sieved draws an expression with repetitions long and short, of which many have exact sieves.
+func (d drawer) sieved() string {
+	one := func() string {
+		return []string{"a", "b", "[ab]", "[^a]", `[\s\S]`, ".", `\x00`, `[^\x00]`, `\w`}[d.IntN(9)]
+	}
+	times := func() string {
+		lo := []int{0, 1, 2, 3, 7, 30, 63, 64, 65, 100}[d.IntN(10)]
+		s := []string{fmt.Sprintf("{%d}", lo+1), fmt.Sprintf("{%d,}", lo), fmt.Sprintf("{%d,%d}", lo, lo+1+d.IntN(90))}[d.IntN(3)]
+		return s + []string{"", "?", "?"}[d.IntN(3)]
+	}
+	if d.IntN(5) == 0 { // one jump
+		lo := d.IntN(70)
+		return one() + one() + fmt.Sprintf("%s{%d,%d}?", one(), lo, lo+1+d.IntN(90)) + one() + one()
+	}
+	var s strings.Builder
+	for range 1 + d.IntN(5) {
+		switch d.IntN(9) {
+		case 0, 1, 2:
+			s.WriteString(one() + times())
+		case 3:
+			s.WriteString("(?:" + one() + one() + ")" + times())
+		case 4:
+			s.WriteString("(?:" + one() + "|" + one() + one() + ")" + []string{"", "*", "+", "{2,5}", "{3}"}[d.IntN(5)])
+		case 5:
+			s.WriteString("(?:" + one() + "?){" + fmt.Sprint(1+d.IntN(40)) + "}")
+		case 6:
+			if d.IntN(2) == 0 {
+				s.WriteString([]string{`\b`, `\B`, `^`, `$`, `(?m:^)`, `(?m:$)`}[d.IntN(6)])
+			}
+		default:
+			s.WriteString(one())
+		}
+	}
+	return s.String()
+}
+
+// A sieve finds all places at which a match begins, where it is exact no others, and where it tells
+// how long matches are, that.
+func TestSieve(t *testing.T) {
+	d := drawer{testenv.Rand(t)}
+	exact, bounded, jumps, fixed, out := 0, 0, 0, 0, 0
+	for range testenv.Rounds(250, 1500, 100_000) {
+		expr, flags := d.sieved(), Flags(d.IntN(8))
+		if d.IntN(3) == 0 {
+			e := d.expression()
+			expr, flags = e.ours, e.flags
+		}
+		n, err := ParseRegexp(expr, flags)
+		if err != nil {
+			t.Fatalf("%q: %v", expr, err)
+		}
+		limit := []int{1 + d.IntN(300), 2000}[d.IntN(2)]
+		p, err := Compile(n, Options{Limit: limit, Semantics: Semantics(d.IntN(3)), Encoding: Encoding(d.IntN(8) / 6)})
+		if err != nil {
+			continue
+		}
+		k := p.machine().sieve()
+		if k == nil {
+			continue
+		}
+		b := bytes.Repeat(d.memory(), 1+d.IntN(20))
+		for d.IntN(3) != 0 {
+			b = append(b, bytes.Repeat([]byte{"ab\x00"[d.IntN(3)]}, 1+d.IntN(200))...)
+		}
+		for range d.IntN(1000) {
+			b = append(b, "ab\x00"[d.IntN(3)])
+		}
+		from := d.IntN(len(b))
+		track := p.NewTrack()
+		track.begin()
+		track.back.begin(b, from)
+		track.back.to = from + 1 + d.IntN(len(b)-from)
+		track.back.places = make([]uint64, (track.back.to-from+63)/64)
+		k.places(b, from, track.back.to, p.MaxLen(), track.back.places, &track.back.ends)
+		track.back.by = k
+		_, longest := p.node.Lengths()
+		looks := strings.ContainsAny(expr, `^$`) || strings.Contains(strings.ToLower(expr), `\b`) || strings.Contains(strings.ToLower(expr), `\a`) || strings.Contains(expr, `\z`)
+		isExact := k.exact && !k.empty && !looks && longest >= 0 && longest <= limit
+		switch {
+		case k.jump >= 0:
+			jumps++
+		case k.head > 0:
+			fixed++
+		}
+		if isExact {
+			exact++
+		} else if !k.exact {
+			bounded++
+		}
+		for at := from; at < track.back.to; at++ {
+			want := p.Match(b, at, nil)
+			i := at - from
+			place := track.back.places[i/64]>>(i%64)&1 != 0
+			if !place {
+				out++
+			}
+			if want > 0 && !place || isExact && place && want == 0 {
+				t.Fatalf("%q (flags %d, limit %d, semantics %d) in %q from %d to %d: place at %d: %v, but a match of %d", expr, flags, limit, p.options.Semantics, b, from, track.back.to, at, place, want)
+			}
+			if n, known := track.back.match(at, p.MaxLen()); known && n != want {
+				t.Fatalf("%q (flags %d, limit %d, semantics %d) in %q from %d to %d: a match of %d at %d, want %d", expr, flags, limit, p.options.Semantics, b, from, track.back.to, n, at, want)
+			} else if known != (!place || k.head > 0) {
+				t.Fatalf("%q: a place that is %v is known: %v", expr, place, known)
+			}
+		}
+	}
+	t.Logf("%d exact, %d bounded, %d with a jump, %d of one length, %d places ruled out", exact, bounded, jumps, fixed, out)
+	if exact == 0 || bounded == 0 || jumps == 0 || fixed == 0 || out == 0 {
+		t.Error("too few to mean anything")
+	}
+}
+
+// Where memory looks random to an automaton, what it takes does not depend on that: places are found, and
+// lengths told, without many steps or states.
+func TestSieveWork(t *testing.T) {
+	const size = 256 << 10
+	rnd := testenv.Seeded(t, 11, 12)
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = "ab"[rnd.IntN(2)]
+	}
+	for _, c := range []struct {
+		expr      string
+		semantics Semantics
+		told      bool // whether it tells lengths
+	}{
+		{`a[\s\S]{200}b`, First, true}, {`aa[\s\S]{200}?[^a]{2}`, Longest, true}, {`a[\s\S]{0,900}?bb`, Shortest, true}, {`a[\s\S]{90,900}?bab`, First, true},
+		{`a[ab]{300}c`, First, true}, {`(ab|ba|aa)+b{30}`, First, false}, {`^.*$`, First, false}, {`\b\w+\b`, First, false}, {`a.{0,100}a.{0,100}z`, First, false},
+	} {
+		track := compile(t, c.expr, 0, Options{Limit: 4300, Semantics: c.semantics}).NewTrack()
+		asked := 0
+		for at := 0; at < len(b); at++ {
+			if at = track.Next(b, at, len(b)); at < len(b) {
+				asked++
+				n := track.Match(b, at, nil)
+				if asked%997 == 0 && n != track.program.Match(b, at, nil) {
+					t.Fatalf("%s: a match of %d at %d, want %d", c.expr, n, at, track.program.Match(b, at, nil))
+				}
+			}
+		}
+		if track.back.by == nil || (track.back.by.head > 0) != c.told {
+			t.Errorf("%s: the sieve is %+v", c.expr, track.back.by)
+		}
+		if track.Steps() > size {
+			t.Errorf("%s: %d steps at %d places for %d bytes", c.expr, track.Steps(), asked, size)
+		}
+	}
+}

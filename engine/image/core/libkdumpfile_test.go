@@ -161,65 +161,6 @@ func TestLibkdumpfile(t *testing.T) {
 			}
 		})
 	}
-	t.Run("partial", func(t *testing.T) {
-		_, s := vector(t, addr.Little, amd64, "", false, `
-@phdr type=LOAD offset=0x1000 vaddr=0x200 paddr=0x200 memsz=0x400
-55*0x200
-@phdr type=LOAD vaddr=0x800 paddr=0x800 memsz=0x400
-@phdr type=LOAD vaddr=0xc00 paddr=0xc00 memsz=0x200
-aa*0x200
-`)
-		check(t, s, 0, file("partial.expect"))
-	})
-	t.Run("virtual and physical", func(t *testing.T) {
-		const text = `
-@phdr type=LOAD offset=0x1000 vaddr=0x100 paddr=0x200 memsz=0x200
-55*0x100
-aa*0x100
-`
-		physical, virtual, _ := strings.Cut(file("elf-virt-phys-clash.expect"), "\n")
-		_, s := vector(t, addr.Little, amd64, image.Physical, false, text)
-		check(t, s, 0x200, physical)
-		_, s = vector(t, addr.Little, amd64, image.Virtual, false, text)
-		check(t, s, 0x200, virtual)
-	})
-	t.Run("fractional", func(t *testing.T) { // elf-fractional: of a page that comes twice the first is cut
-		_, s := vector(t, addr.Little, amd64, image.Physical, false, `
-@phdr type=LOAD vaddr=0x101000 paddr=0x1000 offset=0x1000 memsz=0x600
-00*0x600
-@phdr type=LOAD vaddr=0x201000 paddr=0x1000 offset=0x2000 memsz=0x1000
-00*4088
-4E 6F 4D 61 67 69 63 21
-`)
-		check(t, s, 0x1ff8, "4E 6F 4D 61 67 69 63 21")
-	})
-	t.Run("overlap", func(t *testing.T) { // elf-overlap, with the bitmaps of pages that it expects
-		_, s := vector(t, addr.Little, amd64, "", false, `
-@phdr type=LOAD offset=0x1000 vaddr=0x1000 paddr=0x1000 memsz=0x4000
-55*0x1000
-@phdr type=LOAD vaddr=0x3000 paddr=0x3000 memsz=0x4000
-@phdr type=LOAD vaddr=0xa000 paddr=0xa000 memsz=0x8000
-55*0x2000
-@phdr type=LOAD vaddr=0xc000 paddr=0xc000 memsz=0x4000
-aa*0x2000
-@phdr type=LOAD vaddr=0x18000 paddr=0x18000 memsz=0x4000
-@phdr type=LOAD vaddr=0x1c000 paddr=0x1c000 memsz=0x2000
-aa*0x1000
-`)
-		held, mapped := [4]byte{}, [4]byte{}
-		for page := range 32 {
-			switch a := addr.Addr(page * 4096); s.State(a) {
-			case engine.Present:
-				held[page/8] |= 1 << (page % 8)
-				fallthrough
-			case engine.Absent:
-				mapped[page/8] |= 1 << (page % 8)
-			}
-		}
-		if held != [4]byte{0x02, 0x3c, 0x00, 0x10} || mapped != [4]byte{0x7e, 0xfc, 0x03, 0x3f} {
-			t.Errorf("held %x, mapped %x", held, mapped)
-		}
-	})
 	t.Run("vmcoreinfo", func(t *testing.T) {
 		img, s := vector(t, addr.Little, amd64, "", false, file("elf-vmcoreinfo.data"))
 		check(t, s, 0xffff880002000000, file("elf-vmcoreinfo.expect"))

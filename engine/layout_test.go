@@ -92,7 +92,8 @@ var imports = map[string][]string{
 	// Programs beside vscan get tables from it, and know nothing of memory.
 	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
 	"vscan/cmd/internal/parquetfile": {"rowstream"},
-	"vscan/bench":                    {"image", "formats", "mmap", "engine", "patterns", "simd", "addr"},
+	"vscan/bench":                    {"image", "formats", "mmap", "engine", "patterns", "simd", "addr", "spin"},
+	"vscan/bench/ways":               {"spin"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.

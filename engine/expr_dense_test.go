@@ -25,7 +25,7 @@ func spaceOf(t *testing.T, b []byte) *Space {
 // In memory in which every byte begins a match, or something like one, the hits are those of
 // calling the matcher at one place after another.
 func TestExprsInRuns(t *testing.T) {
-	b := make([]byte, testenv.Rounds(40<<10, 200<<10, 600<<10))
+	b := make([]byte, testenv.Rounds(40<<10, 100<<10, 600<<10))
 	rnd := testRand(t)
 	for at := 0; at < len(b); {
 		n := 1 + rnd.IntN(len(b)/3)

@@ -161,7 +161,7 @@ func TestSamples(t *testing.T) {
 		}
 		paths = append(paths, more...)
 	}
-	for _, path := range testenv.Some(t, testenv.Rounds(4, 12, 0), paths) {
+	for _, path := range testenv.Some(t, testenv.Rounds(4, 6, 0), paths) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			image := unpacked(t, path)
 			m := memoryOf(t, image)

@@ -282,7 +282,7 @@ func TestProgramsBlockByBlock(t *testing.T) {
 	b := builder{dir: t.TempDir(), built: map[string]string{}}
 	slots := make(chan struct{}, runtime.NumCPU())
 	t.Run("all", func(t *testing.T) { // what is built has to last until all have run
-		for _, r := range testenv.Some(t, 12, runs) {
+		for _, r := range testenv.Some(t, 8, runs) {
 			name := fmt.Sprintf("%s/%s/%s/%s", r.name, r.what, r.by, strings.Join(r.env, ","))
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -46,7 +46,7 @@ func here() []Level {
 // is small.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	testenv.Checks(testenv.Rounds(100, 200, 5000))
+	testenv.Checks(testenv.Rounds(100, 100, 5000))
 	os.Exit(m.Run())
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"vscan/cmd/internal/rowstream"
+	"vscan/internal/testenv"
 )
 
 // testRow is a row of the table of these tests.
@@ -69,6 +70,9 @@ func TestWrite(t *testing.T) {
 		"text":  func(i int) (testRow, bool) { return rowOf(uint64(i), long[i:], 1, ""), i < 100 },
 		"plain": func(i int) (testRow, bool) { return rowOf(uint64(i), "", 1, long[:1<<18]), i < 100 },
 	} {
+		if name == "rows" && !testenv.Long() {
+			continue // more than a million of them
+		}
 		var rows []testRow
 		for {
 			row, more := rowAt(len(rows))

@@ -22,6 +22,21 @@ func spaceOf(t *testing.T, b []byte) *Space {
 	return s
 }
 
+// oneByOne returns the hits of a set of one expression in memory from address 0 on, as its matcher finds them
+// that is called at one place after another.
+func oneByOne(set *patterns.Set, b []byte) (all []sizedHit) {
+	m := patterns.Memory{Bytes: b}
+	for i := 0; i < len(b); i++ {
+		if n := set.Exprs()[0].Matcher.Match(&m, i); n > 0 {
+			all = append(all, sizedHit{plainHit{addr.Addr(i), 0, string(b[i : i+min(n, HitBytes)])}, n})
+			if set.Patterns()[0].Disjoint() {
+				i += n - 1
+			}
+		}
+	}
+	return all
+}
+
 // In memory in which every byte begins a match, or something like one, the hits are those of
 // calling the matcher at one place after another.
 func TestExprsInRuns(t *testing.T) {
@@ -39,17 +54,7 @@ func TestExprsInRuns(t *testing.T) {
 	s := spaceOf(t, b)
 	for _, text := range []string{`re:[ab]+`, `re/s:.+`, `re:a+b`, `re:\x00{3,}`, `re:a{8,}c?`, `re:(a|b)*?c`, `hex:61 [-] 62`, `re:\b\w+`} {
 		set := compileSet(t, patterns.Target{MaxMatch: 500}, text)
-		e := set.Exprs()[0]
-		m := patterns.Memory{Bytes: b}
-		var want []sizedHit
-		for i := 0; i < len(b); i++ {
-			if n := e.Matcher.Match(&m, i); n > 0 {
-				want = append(want, sizedHit{plainHit{addr.Addr(i), 0, string(b[i : i+min(n, HitBytes)])}, n})
-				if set.Patterns()[0].Disjoint() {
-					i += n - 1
-				}
-			}
-		}
+		want := oneByOne(set, b)
 		for _, opt := range []Options{{Workers: 1}, {Workers: 3, ShardSize: uint64(len(b) / 9)}} {
 			if got := collectSized(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
 				t.Fatalf("%s, %+v: %d hits, want %d", text, opt, len(got), len(want))
@@ -235,16 +240,7 @@ func TestDenseAnchors(t *testing.T) {
 		if len(e.Anchors) == 0 {
 			t.Fatalf("%s has no anchors", text)
 		}
-		m := patterns.Memory{Bytes: b}
-		var want []sizedHit
-		for i := 0; i < len(b); i++ {
-			if n := e.Matcher.Match(&m, i); n > 0 {
-				want = append(want, sizedHit{plainHit{addr.Addr(i), 0, string(b[i : i+min(n, HitBytes)])}, n})
-				if set.Patterns()[0].Disjoint() {
-					i += n - 1
-				}
-			}
-		}
+		want := oneByOne(set, b)
 		asked := &longestAsked{}
 		e.Matcher = askedMatcher{e.Matcher.(patterns.Tracker), asked}
 		for _, opt := range []Options{{Workers: 1}, {Workers: 3, ShardSize: 200_000}} {

@@ -25,7 +25,7 @@ func (s *Space) Hidden(ctx context.Context) (uint64, error) {
 	if err := s.Index(ctx); err != nil {
 		return 0, err
 	}
-	n, err := s.ix().hidden(interrupt.New(ctx), ctx)
+	n, err := s.ix().hidden(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -41,10 +41,11 @@ type extent struct {
 
 // hidden counts what Hidden does. Most spaces have no mapping of which a part does not show; of
 // others, what those mappings have is compared with what shows of the same sources.
-func (x *index) hidden(watch *interrupt.Watch, ctx context.Context) (uint64, error) {
+func (x *index) hidden(ctx context.Context) (uint64, error) {
 	if x.unders == 0 && x.over.Disjoint() {
 		return 0, nil
 	}
+	watch := interrupt.New(ctx)
 	shown := make([]uint64, len(x.mappings)) // bytes, by layer; wraps to 0 at 2^64
 	for r, owner := range x.shows.Intervals(addr.All) {
 		if err := watch.Step(1); err != nil {

@@ -3,7 +3,6 @@ package core_test
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,14 +81,14 @@ func segmentsOf(t *testing.T, order addr.ByteOrder, text string) (all []imagetes
 }
 
 // vector is a dump of these tests as a space.
-func vector(t *testing.T, order addr.ByteOrder, machine uint64, space image.AddressSpace, flat bool, text string) (*image.Image, *engine.Space) {
+func vector(t *testing.T, order addr.ByteOrder, machine uint64, flat bool, text string) (*image.Image, *engine.Space) {
 	t.Helper()
 	b := imagetest.BuildELF(true, order, segmentsOf(t, order, text), func(h []byte) { order.PutUint(h[18:20], machine) })
 	if flat { // later blocks first, as makedumpfile may write them
 		half := len(b) / 2
 		b = imagetest.Flatten([]imagetest.FlatBlock{{Off: uint64(half), Data: string(b[half:])}, {Off: 0, Data: string(b[:half])}})
 	}
-	img, err := formats.Open(t.Context(), imagetest.TempFile(t, "dump", string(b)), image.Options{Space: space})
+	img, err := formats.Open(t.Context(), imagetest.TempFile(t, "dump", string(b)), image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,14 +103,7 @@ func vector(t *testing.T, order addr.ByteOrder, machine uint64, space image.Addr
 // What libkdumpfile expects of its ELF dumps is what is read, but that it fills up a page of which a part is in no
 // segment with zeros, which are no bytes here.
 func TestLibkdumpfile(t *testing.T) {
-	vectors := imagetest.Sample(t, "ptesarik/libkdumpfile/tests")
-	file := func(name string) string {
-		b, err := os.ReadFile(vectors + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
+	file := func(name string) string { return imagetest.Libkdumpfile(t, name) }
 	const amd64, s390x = 62, 22
 	check := func(t *testing.T, s *engine.Space, from addr.Addr, want string) {
 		t.Helper()
@@ -132,7 +124,7 @@ func TestLibkdumpfile(t *testing.T) {
 	for _, flat := range []bool{false, true} {
 		t.Run(fmt.Sprint("basic, flattened ", flat), func(t *testing.T) {
 			text := file("basic.expect")
-			_, s := vector(t, addr.Little, amd64, "", flat, "@phdr type=LOAD offset=4096 memsz=4096\n"+text)
+			_, s := vector(t, addr.Little, amd64, flat, "@phdr type=LOAD offset=4096 memsz=4096\n"+text)
 			check(t, s, 0, text)
 			if _, err := s.Bytes(0x1000, 1); err == nil {
 				t.Error("elf-nonexistent: a byte behind the segment")
@@ -143,7 +135,7 @@ func TestLibkdumpfile(t *testing.T) {
 				name    string
 				machine uint64
 			}{addr.Little: {"elf-le", amd64}, addr.Big: {"elf-be", s390x}} {
-				img, s := vector(t, order, c.machine, "", flat, file("elf-endian.data"))
+				img, s := vector(t, order, c.machine, flat, file("elf-endian.data"))
 				if img.Order != order || !img.OrderKnown {
 					t.Errorf("%s: %v", c.name, img.Order)
 				}
@@ -162,7 +154,7 @@ func TestLibkdumpfile(t *testing.T) {
 		})
 	}
 	t.Run("vmcoreinfo", func(t *testing.T) {
-		img, s := vector(t, addr.Little, amd64, "", false, file("elf-vmcoreinfo.data"))
+		img, s := vector(t, addr.Little, amd64, false, file("elf-vmcoreinfo.data"))
 		check(t, s, 0xffff880002000000, file("elf-vmcoreinfo.expect"))
 		if !slices.ContainsFunc(img.Facts, func(f image.Fact) bool { return f.Value == "3.12.28" }) {
 			t.Errorf("%+v", img.Facts)

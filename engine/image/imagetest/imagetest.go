@@ -160,6 +160,16 @@ func Sample(t testing.TB, name string) string {
 	return shared(t, filepath.Join("samples", name))
 }
 
+// Libkdumpfile returns a file of the tests of libkdumpfile, or skips the test.
+func Libkdumpfile(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(Sample(t, "ptesarik/libkdumpfile/tests/"+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // MadeSample returns the path of a small image that another program made, or skips the
 // test.
 func MadeSample(t testing.TB, name string) string {

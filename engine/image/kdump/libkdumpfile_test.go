@@ -3,7 +3,6 @@ package kdump_test
 import (
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,16 +14,6 @@ import (
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
 )
-
-// libkdumpfile returns a file of the tests of libkdumpfile.
-func libkdumpfile(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(imagetest.Sample(t, "ptesarik/libkdumpfile/tests/"+name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // described adds the pages that a description of these tests has: of each a line with its address and how it is kept,
 // and one with digits and how often they come.
@@ -82,8 +71,8 @@ func TestLibkdumpfile(t *testing.T) {
 	for _, how := range []string{"none", "zlib", "lzo", "snappy", "zstd"} {
 		t.Run("excluded "+how, func(t *testing.T) {
 			k := imagetest.Kdump{Version: 6, Machine: "x86_64", How: how}
-			described(t, &k, libkdumpfile(t, "diskdump-excluded.data"))
-			want := strings.Fields(libkdumpfile(t, "diskdump-excluded.expect"))
+			described(t, &k, imagetest.Libkdumpfile(t, "diskdump-excluded.data"))
+			want := strings.Fields(imagetest.Libkdumpfile(t, "diskdump-excluded.expect"))
 			want = want[:3*4096] // behind that is a page that its test asks for as zeros
 			got := show(space(t, imagetest.TempFile(t, "dump", string(k.Build()))), 0, len(want))
 			for i := range want {
@@ -96,7 +85,7 @@ func TestLibkdumpfile(t *testing.T) {
 			dir := t.TempDir()
 			for i := range uint64(3) {
 				k := imagetest.Kdump{Version: 6, Machine: "x86_64", How: how}
-				described(t, &k, libkdumpfile(t, "diskdump-split.data"))
+				described(t, &k, imagetest.Libkdumpfile(t, "diskdump-split.data"))
 				k.Split = [2]uint64{2 * i, 2*i + 2}
 				imagetest.WriteFile(t, dir, fmt.Sprint("dump", i), string(k.Build()))
 			}
@@ -105,7 +94,7 @@ func TestLibkdumpfile(t *testing.T) {
 			for page := range 3 {
 				got = append(got, show(s, addr.Addr(page+2)*4096-4, 8)...)
 			}
-			if want := strings.Fields(libkdumpfile(t, "diskdump-split.expect")); strings.Join(got, " ") != strings.Join(want, " ") {
+			if want := strings.Fields(imagetest.Libkdumpfile(t, "diskdump-split.expect")); strings.Join(got, " ") != strings.Join(want, " ") {
 				t.Errorf("%v, want %v", got, want)
 			}
 		})

@@ -32,16 +32,10 @@ func perLevel(t *testing.T, f func(t *testing.T, l simd.Level)) {
 	simdtest.PerLevel(t, simd.Levels(), f)
 }
 
-// compared is perLevel for what is compared with more than the reference, which is slow: it
-// is tried at full length alone.
+// compared runs f as a subtest for each level that tried returns.
 func compared(t *testing.T, f func(t *testing.T, l simd.Level)) {
 	t.Helper()
-	perLevel(t, func(t *testing.T, l simd.Level) {
-		if l == simd.Reference && !testenv.Long() {
-			t.Skip("the reference is slow")
-		}
-		f(t, l)
-	})
+	simdtest.PerLevel(t, tried(), f)
 }
 
 // tried returns those that this machine can run, without the slow reference unless tests

@@ -103,6 +103,7 @@ func vector(t *testing.T, order addr.ByteOrder, machine uint64, flat bool, text 
 // What libkdumpfile expects of its ELF dumps is what is read, but that it fills up a page of which a part is in no
 // segment with zeros, which are no bytes here.
 func TestLibkdumpfile(t *testing.T) {
+	imagetest.Libkdumpfile(t, "basic.expect") // all are there, or the test is skipped
 	file := func(name string) string { return imagetest.Libkdumpfile(t, name) }
 	const amd64, s390x = 62, 22
 	check := func(t *testing.T, s *engine.Space, from addr.Addr, want string) {

@@ -42,10 +42,7 @@ func TestExportLooksForCompanion(t *testing.T) {
 // alone returns the path of a vscan that has no companion beside it.
 func alone(t *testing.T) string {
 	t.Helper()
-	from, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	from := program(t)
 	to := filepath.Join(t.TempDir(), "vscan")
 	if os.Link(from, to) == nil {
 		return to

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"vscan/cmd/vscan/internal/companion"
 	"vscan/internal/testenv"
 )
 
@@ -37,10 +36,6 @@ func TestInterrupts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs that do much")
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	in := makeInterruptFiles(t)
 	cases := interruptCases()
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
@@ -52,18 +47,18 @@ func TestInterrupts(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s/%v", name, s), func(t *testing.T) {
 				t.Parallel() // most of the time is waiting
-				c.run(t, exe, in, s)
+				c.run(t, in, s)
 			})
 		}
 	}
 }
 
 // run runs the command, waits until it is well under way, and interrupts it.
-func (c *interruptCase) run(t *testing.T, exe, dir string, s syscall.Signal) {
+func (c *interruptCase) run(t *testing.T, dir string, s syscall.Signal) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, exe)
-	cmd.Args, cmd.Dir = append([]string{"vscan"}, c.args...), dir
+	cmd := exec.CommandContext(ctx, "vscan", c.args...)
+	cmd.Dir = dir
 	pipe := func() (r, w *os.File) {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -156,14 +151,6 @@ func makeInterruptFiles(t *testing.T) string {
 		t.Fatal(err)
 	}
 	vscan(t, []int{0}, "graph", "build", filepath.Join(dir, "pointers")+"@0x10000", "--word", "8", "--endian", "little", "--image-format", "raw", "-o", filepath.Join(dir, "graph"))
-	exe, err := os.Executable()
-	if err == nil {
-		err = os.Symlink(exe, filepath.Join(dir, companion.Parquet))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	return dir
 }
 

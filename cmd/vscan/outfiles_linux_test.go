@@ -38,10 +38,7 @@ func secretCore(t *testing.T, dir string) string {
 // it said.
 func shell(t *testing.T, dir, line string) (int, string) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := program(t)
 	bin := filepath.Join(dir, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		t.Fatal(err)

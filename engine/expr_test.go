@@ -82,7 +82,7 @@ func collectSized(t testing.TB, sc *Scanner) []sizedHit {
 	if err != nil || !stats.Complete() || stats.Scanned != sc.Bytes() || stats.Hits != uint64(len(got)) {
 		t.Fatalf("%+v, %v, of %d bytes, %d hits", stats, err, sc.Bytes(), len(got))
 	}
-	inBatches(t, sc)
+	inBatches(t, sc, len(got))
 	return got
 }
 

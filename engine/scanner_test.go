@@ -71,16 +71,16 @@ func collect(t testing.TB, sc *Scanner) []plainHit {
 	if err != nil || !stats.Complete() || stats.Scanned != sc.Bytes() || stats.Hits != uint64(len(got)) {
 		t.Fatalf("%+v, %v, of %d bytes, %d hits", stats, err, sc.Bytes(), len(got))
 	}
-	if batched := inBatches(t, sc); !slices.Equal(batched, got) {
+	if batched := inBatches(t, sc, len(got)); !slices.Equal(batched, got) {
 		t.Fatalf("%d hits in batches, %d one by one", len(batched), len(got))
 	}
 	return got
 }
 
-// inBatches does what collect does, by ScanBatches.
-func inBatches(t testing.TB, sc *Scanner) []plainHit {
+// inBatches does what collect does, by ScanBatches. About n hits are expected.
+func inBatches(t testing.TB, sc *Scanner, n int) []plainHit {
 	t.Helper()
-	var got []plainHit
+	got := make([]plainHit, 0, n)
 	stats, err := sc.ScanBatches(context.Background(), func(b *Batch) bool {
 		n := len(got)
 		for h := range b.Hits() {

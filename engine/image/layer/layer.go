@@ -206,6 +206,9 @@ func programLayer(ctx context.Context, img *image.Image, in input.Reader, spec i
 	}
 	for i, base := range bases {
 		l.layProgram(p, base, page)
+		if i == 0 {
+			l.Mappings = slices.Grow(l.Mappings, len(l.Mappings)*(len(bases)-1)) // as many each time
+		}
 		if i < maxToldFiles {
 			l.note("%s: %s%s", p.Path(), p.Describe(base, page), unsure(ctx, img, p, base))
 		}

@@ -9,6 +9,7 @@
 package testenv
 
 import (
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -42,10 +43,11 @@ func Rounds(short, usual, long int) int {
 }
 
 // Some returns n of the cases of a test, drawn at random and in their order, and all of
-// them where tests run at full length. It is for cases that take long and are alike.
+// them where tests run at full length or one is asked for (-run TEST/CASE). It is for cases
+// that take long and are alike.
 func Some[T any](t testing.TB, n int, all []T) []T {
 	t.Helper()
-	if Long() || n >= len(all) {
+	if asked := flag.Lookup("test.run"); Long() || n >= len(all) || strings.Contains(asked.Value.String(), "/") {
 		return all
 	}
 	drawn := Rand(t).Perm(len(all))[:n]

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -69,6 +70,12 @@ func TestSome(t *testing.T) {
 	}
 	if os.Getenv(SeedVar) == "" && len(drawn) < len(all) {
 		t.Errorf("only some are ever drawn: %v", drawn)
+	}
+	run := flag.Lookup("test.run").Value
+	before := run.String()
+	defer run.Set(before)
+	if run.Set("^TestSome$/^3$"); !slices.Equal(Some(t, 3, all), all) {
+		t.Error("where one is asked for, it may be left out")
 	}
 }
 

@@ -79,17 +79,35 @@ func (p *planter) mapped(pages, prot, flags int) []byte {
 	return b
 }
 
+const markBackwards = "-DETNALP"
+
 // mark returns what all planted strings begin with. It stands nowhere in the program.
 func mark() string {
-	b := []byte("-DETNALP")
+	b := []byte(markBackwards)
 	slices.Reverse(b)
 	return string(b)
+}
+
+// plant writes a string, and returns how many bytes it has. It makes no other copy of it,
+// which would be found, too.
+func plant(at []byte, name string) int {
+	for i := range len(markBackwards) {
+		at[len(markBackwards)-1-i] = markBackwards[i]
+	}
+	return len(markBackwards) + copy(at[len(markBackwards):], name)
+}
+
+// plantInFile writes a string into a file, at an offset in bytes.
+func (p *planter) plantInFile(f *os.File, at int, name string) {
+	b := p.mapped(1, readWrite, anonymous)
+	f.WriteAt(b[:plant(b, name)], int64(at))
+	unix.Munmap(b)
 }
 
 // put writes a string and notes where.
 func (p *planter) put(b []byte, page, off int, name string) {
 	at := b[page*os.Getpagesize()+off:]
-	copy(at, mark()+name)
+	plant(at, name)
 	p.At[name] = uint64(uintptr(unsafe.Pointer(&at[0])))
 }
 
@@ -179,7 +197,7 @@ var processKinds = map[string]func(*planter){
 				return make([]byte, pages*page)
 			}
 			at := uint64(uintptr(unsafe.Pointer(&b[0])))
-			f.WriteAt([]byte(mark()+name+"-in-file"), int64(3*page+100))
+			p.plantInFile(f, 3*page+100, name+"-in-file")
 			p.At[name+"-in-file"] = at + uint64(3*page+100)
 			return b
 		}

@@ -153,7 +153,7 @@ func (p *planter) untouched(path, name string, pages int) {
 	}
 	defer f.Close()
 	at := 3*os.Getpagesize() + 100
-	f.WriteAt([]byte(mark()+name+"\x00"), int64(at))
+	p.plantInFile(f, at, name+"\x00")
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		f.Truncate(int64(pages * os.Getpagesize()))
 	}

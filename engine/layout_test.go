@@ -57,7 +57,7 @@ var imports = map[string][]string{
 	"vscan/engine/image/formats":         {"image", "input", "magic", "raw", "lime", "macho", "minidump", "vmware", "windows", "zdmp", "packed", "refused", "elf", "core", "proc", "kdump", "flattened"},
 	"vscan/engine/image/packed":          {"image", "input", "magic", "blocks", "engine", "interrupt", "memlimit"},                     // containers
 	"vscan/engine/image/layer":           {"image", "input", "magic", "formats", "elf", "core", "engine", "addr", "wording", "budget"}, // formats: what is no memory is refused
-	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr"},                                                         // for tests
+	"vscan/engine/image/imagetest":       {"image", "input", "engine", "addr", "testenv"},                                              // for tests
 	"vscan/engine/image/layered":         {"image", "formats", "layer", "where", "engine", "patterns", "addr", "budget"},
 	"vscan/engine/where":                 {"engine", "addr", "wording"}, // names are taken as they are printed
 	"vscan/engine/search":                {"layered", "where", "engine", "simd", "patterns", "yara", "addr", "budget", "image"},

@@ -1,12 +1,7 @@
 package graph
 
 import (
-	"bytes"
 	"cmp"
-	"compress/bzip2"
-	"compress/gzip"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +11,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
+	"vscan/engine/image/imagetest"
 )
 
 // naive returns the edges of a space by the plainest of means: it reads every word and looks its value
@@ -117,26 +113,6 @@ func sameEdges(t testing.TB, what string, got, want []Edge) {
 	t.Fatalf("%s: %d edges, want %d", what, len(got), len(want))
 }
 
-// unpack returns the decompressed bytes of a sample.
-func unpack(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	switch filepath.Ext(path) {
-	case ".bz2":
-		return io.ReadAll(bzip2.NewReader(f))
-	case ".gz":
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, err
-		}
-		return io.ReadAll(z)
-	}
-	return io.ReadAll(f)
-}
-
 // core is a sample that has been opened.
 type core struct {
 	name  string
@@ -147,47 +123,29 @@ type core struct {
 // eachCore calls f with every ELF core among the samples, or skips the test.
 func eachCore(t *testing.T, f func(core)) {
 	t.Helper()
-	root := "../../../shared/samples"
-	if _, err := os.Stat(root); err != nil {
-		t.Skipf("no sample images here: %v", err)
-	}
 	dir := t.TempDir()
 	n := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if info, err := d.Info(); err != nil || info.Size() > 12<<20 {
-			return err
-		}
-		b, err := unpack(path)
-		if err != nil || len(b) < 64 || !bytes.HasPrefix(b, []byte("\x7fELF")) {
-			return nil // not a core
-		}
+	imagetest.EachCore(t, func(path string, b []byte) {
 		file := filepath.Join(dir, "core")
 		if err := os.WriteFile(file, b, 0o600); err != nil {
-			return err
+			t.Fatal(err)
 		}
 		img, err := formats.Open(t.Context(), file, image.Options{})
 		if err != nil || img.WordSize == 0 || !img.OrderKnown {
-			return nil // one has registers only
+			return // one has registers only
 		}
 		defer img.Close()
 		arch, err := addr.NewArch(img.WordSize, img.Order)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		space, err := engine.NewSpace(img.Mappings...)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		n++
 		f(core{path, arch, space})
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Logf("%d cores", n)
 	if n < 40 {
 		t.Errorf("%d cores", n)

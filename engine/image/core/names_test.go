@@ -2,8 +2,6 @@ package core
 
 import (
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -225,22 +223,15 @@ func TestELFVvar(t *testing.T) {
 // The stack pointers of every real core lie in stacks: that of the first thread
 // in what the auxiliary vector says is its stack.
 func TestSampleThreads(t *testing.T) {
-	root := imagetest.Sample(t, ".")
 	first, others := map[abi]int{}, map[abi]int{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if info, err := d.Info(); err != nil || info.Size() > 12<<20 {
-			return err
-		}
-		b, err := imagetest.Unpack(path)
-		if err != nil || !elf.IsCore(b[:min(len(b), 64)]) {
-			return nil
+	imagetest.EachCore(t, func(path string, b []byte) {
+		if !elf.IsCore(b[:64]) {
+			return
 		}
 		c := newReader(t.Context(), imagetest.Reader(b))
+		var err error
 		if c.Header, err = elf.ParseHeader(b); err != nil || c.ReadSegments(t.Context()) != nil || c.readNotes() != nil || c.isMachine() {
-			return nil
+			return
 		}
 		if err := c.findModules(); err != nil {
 			t.Fatal(err)
@@ -250,7 +241,7 @@ func TestSampleThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(c.threads) == 0 || n.at(addr.Addr(c.auxv[atRandom])) < 0 {
-			return nil
+			return
 		}
 		for _, th := range c.threads {
 			i := n.at(th.SP)
@@ -271,11 +262,7 @@ func TestSampleThreads(t *testing.T) {
 				t.Errorf("%s: thread %d of %d runs on %v, %s", path, th.ID, c.pid, n.rangeOf(n.sorted[i]), name)
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Logf("first threads %v, others %v", first, others)
 	for a := range registersOf {
 		if first[a] == 0 {

@@ -1,8 +1,6 @@
 package core
 
 import (
-	"bytes"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,28 +12,17 @@ import (
 // Every real core: the mappings are the load segments, to the byte, and below
 // them what of NT_FILE no segment has.
 func TestSampleCores(t *testing.T) {
-	root := imagetest.Sample(t, ".")
 	count, names := 0, map[string]int{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if info, err := d.Info(); err != nil || info.Size() > 12<<20 {
-			return err
-		}
-		b, err := imagetest.Unpack(path)
-		if err != nil || len(b) < 64 || !bytes.HasPrefix(b, []byte("\x7fELF")) {
-			return nil // not a core, or zstd is not here
-		}
+	imagetest.EachCore(t, func(path string, b []byte) {
 		count++
 		img, err := imagetest.Finished(Open(t.Context(), imagetest.Reader(b), image.Options{}))
 		if len(imagetest.PlainLoads(b)) == 0 { // one has registers only
 			imagetest.CheckError(t, err, "holds no memory")
-			return nil
+			return
 		}
 		if err != nil {
 			t.Error(err)
-			return nil
+			return
 		}
 		imagetest.CheckImage(t, img, uint64(len(b)))
 		missing := imagetest.CompareLoads(t, path, b, img.Mappings[imagetest.UnsavedFiles(t, path, b, img.Mappings):])
@@ -55,11 +42,7 @@ func TestSampleCores(t *testing.T) {
 			t.Errorf("%s: notes %q", path, img.Notes)
 		}
 		t.Logf("%s: %s, %s; %d mappings %q", filepath.Base(path), img.Format, img.Detail, len(img.Mappings), img.Notes)
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Logf("%d cores, names %v", count, names)
 	if count < 50 {
 		t.Errorf("%d cores", count)

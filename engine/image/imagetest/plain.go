@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // Unpack reads a sample, decompressed.
@@ -36,6 +38,30 @@ func Unpack(path string) ([]byte, error) {
 		return exec.Command("zstd", "-dcq", path).Output()
 	}
 	return io.ReadAll(f)
+}
+
+// EachCore calls f with the path and the bytes of every ELF file among the samples, of which
+// most are cores, or skips the test. The one of 100 MB is among them at full length.
+func EachCore(t *testing.T, f func(path string, b []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(Sample(t, "."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if filepath.Ext(path) == ".zst" && !testenv.Long() {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Size() > 12<<20 {
+			return err
+		}
+		if b, err := Unpack(path); err == nil && len(b) >= 64 && bytes.HasPrefix(b, []byte("\x7fELF")) { // otherwise it is no core, or zstd is not here
+			f(path, b)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // plainLoad is a PT_LOAD of a core, parsed in the plainest way.

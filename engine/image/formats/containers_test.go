@@ -373,3 +373,22 @@ func memoryHeads(t *testing.T) map[string][]byte {
 	}
 	return heads
 }
+
+// Of what a container holds, offsets are called unpacked; the words of a file's name stay.
+func TestUnpackedOffsets(t *testing.T) {
+	for _, name := range []string{"core.gz", "a file offset.gz", "kept at file offset 0x20"} {
+		path := imagetest.TempFile(t, name, gzipBytes(imagetest.Record(0x1000, 0x1fff, "cut")))
+		img, err := formats.Open(t.Context(), path, image.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img.Close()
+		if len(img.Notes) == 0 || !strings.Contains(img.Notes[0], "at unpacked offset 0x0") {
+			t.Errorf("%s: %q", name, img.Notes)
+		}
+		path = imagetest.TempFile(t, name, gzipBytes(imagetest.Record(0x1000, 0x0fff, "abcd")))
+		if _, err = formats.Open(t.Context(), path, image.Options{}); err == nil || !strings.HasPrefix(err.Error(), path+": ") || !strings.Contains(err.Error(), "unpacked offset") {
+			t.Errorf("%v", err)
+		}
+	}
+}

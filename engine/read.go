@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vscan/engine/addr"
@@ -41,15 +42,15 @@ func (s *Space) Byte(a addr.Addr) (byte, error) {
 }
 
 // Bytes returns a copy of the n bytes from a on, across mappings. However large n is, it
-// takes about as much memory as the space has bytes there. An error is a [*MemoryError]
+// takes at most about twice as much memory as the space has bytes there. An error is a [*MemoryError]
 // for the first byte that cannot be read, or wraps [ErrWrap]; the bytes before it are
 // returned.
 func (s *Space) Bytes(a addr.Addr, n int) ([]byte, error) {
 	var out []byte
 	for len(out) < n {
-		chunk := min(n-len(out), 1<<20)
 		have := len(out)
-		out = append(out, make([]byte, chunk)...)
+		chunk := min(n-have, max(1<<20, have)) // as much again, so that little is copied
+		out = slices.Grow(out, chunk)[:have+chunk]
 		m, err := s.Read(out[have:], a)
 		if err != nil {
 			return out[:have+m], err

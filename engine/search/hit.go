@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"vscan/engine"
@@ -59,12 +60,13 @@ type viewer struct {
 	*Search
 	bytes int       // most bytes of a hit that are shown
 	runs  *runsView // nil: the patterns are no runs of characters
+	ahead readAhead // for bytes that the engine has not handed over
 	hit   Hit       // what show and showAs have returned last
 }
 
 // viewer returns a viewer of the hits of the search.
 func (s *Search) viewer(ctx context.Context) *viewer {
-	v := &viewer{Search: s, bytes: s.q.hitBytes()}
+	v := &viewer{Search: s, bytes: s.q.hitBytes(), ahead: readAhead{space: s.img.Space}}
 	if len(s.q.Runs) > 0 {
 		v.runs = newRunsView(ctx, s)
 	}
@@ -97,8 +99,7 @@ func (v *viewer) first(h engine.Hit, n int) []byte {
 	if n = min(n, h.Len); n <= len(h.Bytes) {
 		return h.Bytes
 	}
-	b, _ := v.img.Space.Bytes(h.Addr, n)
-	return b
+	return v.ahead.bytes(h.Addr, n)
 }
 
 // describe adds, with Query.Decode, the text of the bytes and what lies around the hit.
@@ -134,9 +135,7 @@ func (v *viewer) after(h engine.Hit) []byte {
 	if n == 0 {
 		return nil
 	}
-	b := make([]byte, n)
-	m, _ := v.img.Space.Read(b, last+1)
-	return b[:m]
+	return v.ahead.bytes(last+1, int(min(n, math.MaxInt)))
 }
 
 // showAs does what show does for a hit of a rule's string, which has a name there.
@@ -174,7 +173,7 @@ func (v *viewer) form(h engine.Hit) int {
 		b, err := v.img.Space.Byte(a)
 		return b, err == nil
 	}}
-	if m.Bytes, _ = v.img.Space.Bytes(h.Addr, h.Len); len(m.Bytes) < h.Len {
+	if m.Bytes = v.ahead.bytes(h.Addr, h.Len); len(m.Bytes) < h.Len {
 		return 0
 	}
 	for i := range n {
@@ -194,7 +193,7 @@ func (v *viewer) widen() {
 		s.Key, s.HasKey = v.set.XorKey(s.Pattern, s.Bytes)
 	}
 	if want := min(v.bytes, s.Len); want > len(s.Bytes) {
-		rest, _ := v.img.Space.Bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))
+		rest := v.ahead.bytes(s.Addr+addr.Addr(len(s.Bytes)), want-len(s.Bytes))
 		s.Bytes = append(s.Bytes[:len(s.Bytes):len(s.Bytes)], rest...)
 	}
 	s.Bytes = s.Bytes[:min(len(s.Bytes), v.bytes)]

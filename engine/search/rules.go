@@ -259,7 +259,6 @@ func (r *ruleRun) gather(hits hitHeap, h yara.Hits) hitHeap {
 // handOn hands on the hits in order.
 func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 	heap.Init(&hits)
-	ahead := readAhead{space: r.img.Space}
 	for done := 0; len(hits) > 0; done++ {
 		if done&0xfff == 0xfff && ctx.Err() != nil {
 			return ctx.Err()
@@ -269,7 +268,7 @@ func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 		if c := r.sum.Counts[h.name]; r.q.MaxHits == 0 || c < r.q.MaxHits {
 			r.sum.Counts[h.name]++
 			r.sum.Hits++
-			hit := engine.Hit{Addr: a, Pattern: int(r.patternOfName[h.name]), Len: n, Bytes: ahead.bytes(a, min(n, engine.HitBytes))}
+			hit := engine.Hit{Addr: a, Pattern: int(r.patternOfName[h.name]), Len: n, Bytes: r.view.ahead.bytes(a, min(n, engine.HitBytes))}
 			if !r.to.hit(r.view.showAs(hit, h.Name, h.Rule)) {
 				return r.to.err
 			}
@@ -283,27 +282,6 @@ func (r *ruleRun) handOn(ctx context.Context, hits hitHeap) error {
 		}
 	}
 	return nil
-}
-
-// readAhead reads the bytes of hits whose addresses ascend: those of a page together, since
-// to ask a source for a few bytes takes longer than the bytes.
-type readAhead struct {
-	space *engine.Space
-	from  addr.Addr
-	read  []byte // the bytes from there on
-}
-
-// bytes returns the n bytes from a on, or those before the first that cannot be read.
-// They stay as they are.
-func (r *readAhead) bytes(a addr.Addr, n int) []byte {
-	if at := uint64(a - r.from); a < r.from || at+uint64(n) > uint64(len(r.read)) {
-		toEnd := engine.PageSize - int(uint64(a)%engine.PageSize)
-		r.from = a
-		r.read, _ = r.space.Bytes(a, max(n, toEnd))
-	}
-	at := int(a - r.from)
-	end := min(at+n, len(r.read))
-	return r.read[at:end:end]
 }
 
 // stringHits is the hits of one string, some of which have been handed on.

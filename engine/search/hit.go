@@ -121,7 +121,11 @@ func (v *viewer) before(a addr.Addr) []byte {
 	if n == 0 {
 		return nil
 	}
-	b, first := make([]byte, n), a-addr.Addr(n)
+	first := a - addr.Addr(n)
+	if b := v.ahead.bytes(first, int(min(n, math.MaxInt))); uint64(len(b)) == n {
+		return b
+	}
+	b := make([]byte, n)
 	if gaps := v.img.Space.ReadAvailable(b, first); len(gaps) > 0 {
 		return b[gaps[len(gaps)-1].Last-first+1:]
 	}

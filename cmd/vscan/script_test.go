@@ -81,18 +81,15 @@ func program(t testing.TB) string {
 
 // The scripts lay down how the command line behaves, one topic each. Besides the commands of
 // testscript they have those of scriptCommands. A part of them runs, drawn at random: they
-// start the program a thousand times. All run at each level of kernels, and at full length.
+// start the program a thousand times. All run at full length.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	if os.Getenv(simd.EnvVar) == "" {
-		files = testenv.Some(t, len(files)/2, files)
-	}
 	testscript.Run(t, testscript.Params{
-		Files: files,
+		Files: testenv.Some(t, len(files)/2, files),
 		Cmds:  scriptCommands,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(simd.EnvVar, os.Getenv(simd.EnvVar)) // so that the scripts run at each level

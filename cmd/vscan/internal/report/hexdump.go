@@ -1,6 +1,8 @@
 package report
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 
 	"vscan/engine"
@@ -60,7 +62,9 @@ func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
 	}
 	at := func(i int) byte { return d.Bytes[line+addr.Addr(i)-d.First] }
 	colored := func(i int) bool { return d.color && d.match.Contains(line+addr.Addr(i)) }
-	dst = fmt.Appendf(dst, "0x%016x ", uint64(line))
+	var address [8]byte
+	binary.BigEndian.PutUint64(address[:], uint64(line))
+	dst = append(hex.AppendEncode(append(dst, "0x"...), address[:]), ' ')
 	for i := range have {
 		if i%8 == 0 {
 			dst = append(dst, ' ')
@@ -71,7 +75,7 @@ func (d *Hexdump) appendLine(dst []byte, line, last addr.Addr) []byte {
 		case colored(i):
 			dst = fmt.Appendf(dst, "%s%02x%s ", colorMatch, at(i), colorOff)
 		default:
-			dst = fmt.Appendf(dst, "%02x ", at(i))
+			dst = append(hex.AppendEncode(dst, []byte{at(i)}), ' ')
 		}
 	}
 	dst = append(dst, " |"...)

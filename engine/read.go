@@ -42,7 +42,7 @@ func (s *Space) Byte(a addr.Addr) (byte, error) {
 }
 
 // Bytes returns a copy of the n bytes from a on, across mappings. However large n is, it
-// takes at most about twice as much memory as the space has bytes there. An error is a [*MemoryError]
+// takes at most about three times as much memory as the space has bytes there. An error is a [*MemoryError]
 // for the first byte that cannot be read, or wraps [ErrWrap]; the bytes before it are
 // returned.
 func (s *Space) Bytes(a addr.Addr, n int) ([]byte, error) {

@@ -16,12 +16,13 @@ type readAhead struct {
 // bytes returns the n bytes from a on, or those before the first that cannot be read.
 // They stay as they are.
 func (r *readAhead) bytes(a addr.Addr, n int) []byte {
-	if at := uint64(a - r.from); a < r.from || at+uint64(n) > uint64(len(r.read)) {
+	at, have := uint64(a-r.from), uint64(len(r.read))
+	if a < r.from || at > have || uint64(n) > have-at {
 		toEnd := engine.PageSize - int(uint64(a)%engine.PageSize)
 		r.from = a
 		r.read, _ = r.space.Bytes(a, max(n, toEnd))
+		at = 0
 	}
-	at := int(a - r.from)
-	end := min(at+n, len(r.read))
+	end := min(at+uint64(n), uint64(len(r.read)))
 	return r.read[at:end:end]
 }

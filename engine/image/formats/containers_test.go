@@ -376,7 +376,7 @@ func memoryHeads(t *testing.T) map[string][]byte {
 
 // Of what a container holds, offsets are called unpacked; the words of a file's name stay.
 func TestUnpackedOffsets(t *testing.T) {
-	for _, name := range []string{"core.gz", "a file offset.gz", "kept at file offset 0x20"} {
+	for _, name := range []string{"core.gz", "a file offset.gz", "kept at file offset 0x20", "file", "t"} {
 		path := imagetest.TempFile(t, name, gzipBytes(imagetest.Record(0x1000, 0x1fff, "cut")))
 		img, err := formats.Open(t.Context(), path, image.Options{})
 		if err != nil {

@@ -67,6 +67,9 @@ func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.O
 // are there: none of the file. The path of the file stays as it is. Where a block of the container is kept
 // is told of the file itself (blocks.Source).
 func ofUnpacked(path, said string) string {
+	if !strings.Contains(path, "file offset") {
+		return unpackedOffsets.Replace(said)
+	}
 	parts := strings.Split(said, path)
 	for i, part := range parts {
 		parts[i] = unpackedOffsets.Replace(part)

@@ -61,10 +61,10 @@ func (o *Output) Beside(file io.Writer) *Output {
 func newOutput(stdout, stderr io.Writer, giveUp, giveUpNotes chan struct{}) *Output {
 	o := &Output{
 		ToTerminal: IsTerminal(stdout), ToPipe: isPipe(stdout),
-		status: statusLine{w: &pen{w: stderr, giveUp: giveUpNotes}}, stop: make(chan struct{}),
+		status: statusLine{w: &pen{w: stderr, giveUp: giveUpNotes, lastWait: lastWait}}, stop: make(chan struct{}),
 		giveUp: giveUp, giveUpNotes: giveUpNotes,
 	}
-	o.w = bufio.NewWriterSize(&overStatus{o, &pen{w: stdout, giveUp: giveUp}}, 1<<16)
+	o.w = bufio.NewWriterSize(&overStatus{o, &pen{w: stdout, giveUp: giveUp, lastWait: lastWait}}, 1<<16)
 	go func() {
 		tick := time.NewTicker(flushEvery)
 		defer tick.Stop()

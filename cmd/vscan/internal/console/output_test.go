@@ -186,7 +186,8 @@ func TestOutputFails(t *testing.T) {
 }
 
 // Once the program has to end, nothing waits for a reader that does not read: neither what
-// is being written nor what follows, at standard output and at standard error.
+// is being written nor what follows, at standard output and at standard error. What has a
+// reader is not given up for an hour here, since a busy machine may keep any reader waiting.
 func TestInterruptedOutput(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -196,16 +197,19 @@ func TestInterruptedOutput(t *testing.T) {
 			t.Parallel()
 			var out, outBeside, notes bytes.Buffer
 			var stdout, beside, stderr io.Writer = &out, &outBeside, &notes
+			waitOut, waitNotes := time.Hour, time.Hour
 			if c.stuck {
 				_, stdout = io.Pipe()
 				beside = stdout
+				waitOut = 50 * time.Millisecond
 			}
 			if c.silent {
 				_, stderr = io.Pipe()
+				waitNotes = 100 * time.Millisecond
 			}
 			o := NewOutput(stdout, stderr)
 			other := o.Beside(beside)
-			o.Interrupt(50*time.Millisecond, 100*time.Millisecond)
+			o.Interrupt(waitOut, waitNotes)
 			io.WriteString(o, "abc")
 			io.WriteString(other, "abc")
 			o.SetStatus("status")
@@ -228,13 +232,29 @@ func TestInterruptedOutput(t *testing.T) {
 	}
 }
 
+// What is written once writes are given up is whole if its reader reads.
+func TestLastWrite(t *testing.T) {
+	giveUp := make(chan struct{})
+	close(giveUp)
+	var out bytes.Buffer
+	p := &pen{w: &out, giveUp: giveUp, lastWait: time.Hour}
+	for range 100 {
+		if _, err := io.WriteString(p, "abc"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := strings.Repeat("abc", 100); out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
 // A goroutine that was left behind in a write does not see what the caller makes of its
 // bytes.
 func TestWriteIsLeftBehind(t *testing.T) {
 	r, w := io.Pipe()
 	giveUp := make(chan struct{})
 	close(giveUp)
-	p := &pen{w: w, giveUp: giveUp}
+	p := &pen{w: w, giveUp: giveUp, lastWait: time.Millisecond}
 	b := []byte("abc")
 	if _, err := p.Write(b); !errors.Is(err, ErrGivenUp) {
 		t.Fatal(err)

@@ -20,10 +20,11 @@ const lastWait = 20 * time.Millisecond
 // left behind if it is not waited for any longer. Where the program goes on writing, it
 // waits for its reader as ever.
 type pen struct {
-	w      io.Writer
-	giveUp <-chan struct{} // closed when writes are given up
-	lost   bool            // a write was given up, and none is tried any more
-	room   []byte          // what is being written, which a goroutine that was left behind may still read
+	w        io.Writer
+	giveUp   <-chan struct{} // closed when writes are given up
+	lastWait time.Duration   // for how long a write is waited for from then on
+	lost     bool            // a write was given up, and none is tried any more
+	room     []byte          // what is being written, which a goroutine that was left behind may still read
 }
 
 // Write writes p, or gives up.
@@ -49,7 +50,7 @@ func (p *pen) Write(b []byte) (int, error) {
 	select {
 	case r := <-done:
 		return r.n, r.err
-	case <-time.After(lastWait):
+	case <-time.After(p.lastWait):
 		p.lost = true
 		return 0, ErrGivenUp
 	}

@@ -69,11 +69,21 @@ func Of(ctx context.Context, space *engine.Space) (Identity, error) {
 	return id, nil
 }
 
+// A peeker is a source that readies itself for views that go on from one to the next. Its
+// Peek does what View does and leaves that alone.
+type peeker interface {
+	Peek(buf []byte, off uint64, n int) ([]byte, error)
+}
+
 // sourceOf returns the identity of a source of bytes.
 func sourceOf(src engine.Source) Source {
 	id := Source{Size: src.Size()}
 	h := sha256.New()
 	buf := make([]byte, min(sampleBytes, id.Size))
+	view := src.View
+	if p, ok := src.(peeker); ok {
+		view = p.Peek
+	}
 	step := max(id.Size/samples, sampleBytes)
 	for i := range uint64(samples) {
 		at := i * step
@@ -85,7 +95,7 @@ func sourceOf(src engine.Source) Source {
 		}
 		n := int(min(sampleBytes, id.Size-at))
 		engine.Guard(func() {
-			b, _ := src.View(buf, at, n)
+			b, _ := view(buf, at, n)
 			h.Write(b)
 		})
 	}

@@ -165,6 +165,10 @@ func (f *File) View(buf []byte, off uint64, n int) ([]byte, error) {
 	return f.read(buf, off, n)
 }
 
+// Peek does what View does, for a look here and there: pages around it are neither entered
+// nor let go, and a pass that follows is not taken to go on from there.
+func (f *File) Peek(buf []byte, off uint64, n int) ([]byte, error) { return f.read(buf, off, n) }
+
 // viewMapped does what View does, in mapped memory.
 func (f *File) viewMapped(off uint64, n int) ([]byte, error) {
 	if off >= uint64(len(f.data)) {

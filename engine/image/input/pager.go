@@ -16,7 +16,11 @@ import (
 // a processor is idle. Pages stay in the page cache, so that one that is looked at again, late,
 // is there at the price of a page fault.
 //
-//	file    |- let go -|-- kept --|-- the furthest view --|-- entered --|
+// Each time that pages are taken out, all processors that run threads of the program are told,
+// and wait. So several steps are let go of at a time: with two workers on a virtual machine
+// with huge pages in its page cache, a pass took 5 % less time than with one step at a time.
+//
+//	file    |- let go -|-- gone --|-- kept --|-- the furthest view --|-- entered --|
 type pager struct {
 	data   []byte
 	helped func(entered bool, n int, d time.Duration) // is told what that took
@@ -30,7 +34,7 @@ type pager struct {
 
 	mu   sync.Mutex
 	kept []uint64 // steps that were viewed, in the order in which that began
-	gone []uint64 // such as are to be let go
+	gone []uint64 // such as are to be let go of, and were not viewed since
 
 	ahead atomic.Uint64 // pages before were entered, or may be; the goroutine sets it
 }
@@ -39,7 +43,8 @@ const (
 	pagerStep  = 8 << 20
 	pagerKept  = 6             // steps: up to 12 workers have a shard in one of them each
 	pagerAhead = 2 * pagerStep // how far pages are entered
-	pagerLate  = 3             // so many steps to let go are let go by who views, where the goroutine has no time
+	pagerGone  = 4             // steps that are let go of at a time
+	pagerLate  = pagerGone + 3 // so many steps are let go of by who views, where the goroutine has no time
 	pagerEnter = 4 << 20       // entered at a time: what is waited for at the end
 )
 
@@ -99,6 +104,7 @@ func (p *pager) keep(step uint64) bool {
 		p.kept = p.kept[:copy(p.kept, p.kept[1:])]
 	}
 	p.kept = append(p.kept, step)
+	p.gone = slices.DeleteFunc(p.gone, func(s uint64) bool { return s == step })
 	return true
 }
 
@@ -134,15 +140,23 @@ func (p *pager) enter() bool {
 	return true
 }
 
-// letGo lets go of the steps of which there were too many.
+// letGo lets go of the steps of which there were too many, once they are worth it.
 func (p *pager) letGo() {
 	p.mu.Lock()
-	gone := p.gone
-	p.gone = nil
+	var gone []uint64
+	if len(p.gone) >= pagerGone {
+		gone, p.gone = p.gone, nil
+	}
 	p.mu.Unlock()
-	for _, step := range gone {
-		from := step * pagerStep
-		to := min(from+pagerStep, uint64(len(p.data)))
+	slices.Sort(gone)
+	for len(gone) > 0 {
+		n := 1
+		for n < len(gone) && gone[n] <= gone[n-1]+1 {
+			n++
+		}
+		from := gone[0] * pagerStep
+		to := min((gone[n-1]+1)*pagerStep, uint64(len(p.data)))
+		gone = gone[n:]
 		begin := time.Now()
 		mmap.LetGo(p.data[from:to])
 		p.tell(false, int(to-from), time.Since(begin))

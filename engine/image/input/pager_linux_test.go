@@ -108,7 +108,7 @@ func TestLetsGo(t *testing.T) {
 			}
 			for round := range 2 {
 				viewSteps(t, src, size, order...)
-				const most = pagerKept + pagerAhead/pagerStep
+				const most = pagerKept + pagerAhead/pagerStep + pagerGone - 1
 				var entered []int
 				for range 10_000 { // the goroutine may come late
 					if entered = enteredSteps(t, src); len(entered) <= most {
@@ -121,6 +121,57 @@ func TestLetsGo(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A step that is viewed again, before it is let go of, stays.
+func TestKeepsWhatIsViewedAgain(t *testing.T) {
+	const waiting = pagerGone - 1 // so many steps are not let go of yet
+	src := onceImage(t, 2*(pagerKept+waiting), image.MmapAlways)
+	if src.data == nil {
+		t.Skip("the file is not mapped")
+	}
+	for step := range pagerKept + waiting {
+		viewSteps(t, src, pagerStep, step)
+	}
+	viewSteps(t, src, pagerStep, 0, pagerKept+waiting)
+	for range 10_000 { // the goroutine may come late
+		got := enteredSteps(t, src)
+		if !slices.Contains(got, 1) {
+			if !slices.Contains(got, 0) {
+				t.Errorf("the steps %v are in the page table, and not the one that was viewed again", got)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("a step that was not viewed again is in the page table")
+}
+
+// A look here and there is no pass: nothing is entered for it, and a pass that follows does
+// not count from there.
+func TestPeek(t *testing.T) {
+	const steps = 16
+	src := onceImage(t, steps, image.MmapAlways)
+	if src.data == nil {
+		t.Skip("the file is not mapped")
+	}
+	buf := make([]byte, 4096)
+	for step := range steps {
+		b, err := src.Peek(buf, uint64(step)*pagerStep, len(buf))
+		if err != nil || len(b) != len(buf) || b[123] != letter(step) {
+			t.Fatalf("%d bytes of step %d, %v", len(b), step, err)
+		}
+	}
+	time.Sleep(20 * time.Millisecond)
+	if got := enteredSteps(t, src); len(got) > 0 {
+		t.Errorf("the steps %v are in the page table", got)
+	}
+	if r := src.pager.reached.Load(); r != 0 {
+		t.Errorf("a pass is taken to have reached step %d", r)
+	}
+	if b, err := src.Peek(buf, steps*pagerStep-2, 4); len(b) != 2 || err == nil {
+		t.Errorf("%d bytes at the end, %v", len(b), err)
 	}
 }
 
@@ -172,8 +223,11 @@ func TestGoesAhead(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the steps %v came to a pass, want %v", got, want)
 	}
-	// The pass goes on elsewhere, and what was entered for it in vain is let go.
-	view(src, 10)
+	// The pass goes on elsewhere. What was entered for it in vain is let go, once it is with
+	// other steps as much as is let go of at a time.
+	for _, step := range []int{10, 5, 7, 9, 6, 4} {
+		view(src, step)
+	}
 	for range 60_000 {
 		if got = enteredSteps(t, src); len(got) == 0 {
 			return

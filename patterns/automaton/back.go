@@ -185,7 +185,7 @@ type lookback struct {
 
 	// What is known by a sieve.
 	by     *sieve   // the one that found the places; nil where they were looked back for
-	ends   []uint64 // as places, but up to the end of what matches have: see sieve.places
+	ends   jumpEnds // how long matches are, from the same place on
 	unpaid int      // how often in a row it has not paid
 	read   int      // how many bytes of matches were read that a sieve may have spared
 	met    int      // how many matches
@@ -251,24 +251,10 @@ func (l *lookback) match(at, longest int) (n int, known bool) {
 	switch {
 	case l.places[i/64]>>(i%64)&1 == 0:
 		return 0, true
-	case k == nil || k.head == 0:
+	case k == nil || !k.tells:
 		return 0, false
 	}
-	n = k.head
-	if k.jump >= 0 {
-		end, words := i+n, l.ends
-		q := end / 64
-		word := words[q] >> (end % 64) << (end % 64)
-		for word == 0 {
-			q++
-			word = words[q]
-		}
-		n = 64*q + bits.TrailingZeros64(word) - i + k.tail
-	}
-	if n > longest {
-		n = 0
-	}
-	return n, true
+	return l.ends.length(k, i, longest)
 }
 
 // next returns the first place from from on and below to, and whether it is known.
@@ -347,7 +333,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 	l.by = k
 	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
 	out := l.to - from
-	if k.head == 0 {
+	if !k.tells {
 		out -= l.left()
 	}
 	price := k.price(l.to - from + t.p.maxLen)

@@ -37,11 +37,11 @@ type sieve struct {
 	empty  bool        // whether the expression can also match nothing, which is no match
 	exact  bool        // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
 
-	// How long matches are. Where head is 0, the sieve does not tell. Where jump is less than 0, they have head bytes. Else
-	// jump is the number of a node that is a set, with which a match goes on for as few bytes as possible: it ends
-	// with the nearest place of what stands behind, which has tail bytes, that is head bytes or more behind its first.
-	head, tail int
-	jump       int
+	// How long matches are, if tells is set: see lengths.
+	tells   bool
+	jumps   []sieveJump // in order; each goes on where the one before it ends
+	tail    int         // how many bytes there are behind the last one
+	nearest bool        // whether all jumps go to the nearest place
 }
 
 // A sieveNode is a node of a sieve: alternatives, if there are any; else a look, if that is not 0;
@@ -54,6 +54,8 @@ type sieveNode struct {
 	nodes       []sieveNode
 	length      int
 	least, most int
+
+	greedy, lazy bool // whether more turns are preferred, or fewer; both where it is several of which some are each
 }
 
 const allBytes = -2
@@ -74,7 +76,7 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 	if longest > maxSieveLen {
 		return nil
 	}
-	k := &sieve{wide: e != Plain, empty: n.MatchesEmpty(), exact: true, jump: -1}
+	k := &sieve{wide: e != Plain, empty: n.MatchesEmpty(), exact: true}
 	c := sieveCompiler{sieve: k, numbers: map[Set]int{}, longest: longest, room: min(8*maxPasses, most/int(unsafe.Sizeof(sieveNode{})))}
 	k.nodes = c.cat(nil, n)
 	passes := c.cost(k.nodes)
@@ -83,37 +85,16 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 	}
 	k.passes = passes + setPasses*len(k.sets)
 	if k.exact && !k.empty && !c.looks {
-		k.lengths(s == Shortest || s == First && !c.greedy)
+		k.lengths(s, longest)
+		for i := range k.jumps {
+			k.passes += k.jumps[i].passes(&c)
+		}
 	}
 	return k
 }
 
 // price is how many bytes could be read instead of going through n bytes with the sieve.
 func (k *sieve) price(n int) int { return n * (k.passes + 20) / passesAByte }
-
-// lengths finds out whether the sieve tells how long matches are, with the nearest end where they
-// differ in length.
-func (k *sieve) lengths(nearest bool) {
-	head, tail, jump := 0, 0, -1
-	for i := range k.nodes {
-		switch n := &k.nodes[i]; {
-		case n.length == 0:
-			return
-		case n.least == n.most && jump < 0:
-			head += n.length * n.least
-		case n.least == n.most:
-			tail += n.length * n.least
-		case !nearest || jump >= 0 || n.length != 1:
-			return
-		default:
-			head += n.least
-			jump = i
-		}
-	}
-	if jump < 0 || tail > 0 {
-		k.head, k.tail, k.jump = head, tail, jump
-	}
-}
 
 // A sieveCompiler makes a sieve.
 type sieveCompiler struct {
@@ -122,7 +103,6 @@ type sieveCompiler struct {
 	longest int
 	room    int  // how many more nodes there may be
 	looks   bool // whether there are looks
-	greedy  bool // whether there is a repetition of which more turns are preferred
 	full    bool
 }
 
@@ -175,7 +155,7 @@ func (c *sieveCompiler) cat(list []sieveNode, n *Node) []sieveNode {
 		}
 		return append(list, alt)
 	}
-	c.greedy = c.greedy || n.Min != n.Max && !n.Lazy
+	greedy, lazy := n.Min != n.Max && !n.Lazy, n.Min != n.Max && n.Lazy
 	most := n.Max
 	if most > c.longest {
 		most = -1
@@ -192,11 +172,12 @@ func (c *sieveCompiler) cat(list []sieveNode, n *Node) []sieveNode {
 		// A repeated repetition has any number of turns if that has any from one on.
 		if one := nodes[0]; one.least == one.most && one.most == 1 || one.least <= 1 && (one.most != 0) && (one.most > 1 || one.most < 0 || one.least == 0) {
 			one.least, one.most = one.least*n.Min, multiplied(one.most, most)
+			one.greedy, one.lazy = one.greedy || greedy, one.lazy || lazy
 			return c.times(list, one)
 		}
 	}
 	shortest, longest := n.Subs[0].Lengths()
-	one := sieveNode{set: -1, nodes: nodes, least: n.Min, most: most}
+	one := sieveNode{set: -1, nodes: nodes, least: n.Min, most: most, greedy: greedy, lazy: lazy}
 	if shortest == longest {
 		if one.length = shortest; shortest == 0 {
 			c.full = true // a look that is repeated
@@ -237,6 +218,7 @@ func (c *sieveCompiler) times(list []sieveNode, n sieveNode) []sieveNode {
 	}
 	if k := len(list); k > 0 && n.set != -1 {
 		if last := &list[k-1]; last.alts == nil && last.look == 0 && last.set == n.set {
+			last.greedy, last.lazy = last.greedy || n.greedy, last.lazy || n.lazy
 			last.least = min(last.least+n.least, math.MaxInt32)
 			if last.most = last.most + n.most; last.most-n.most < 0 || n.most < 0 || last.most > c.longest {
 				last.most = -1

@@ -3,6 +3,7 @@ package automaton
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,14 @@ func (d drawer) sieved() string {
 	if d.IntN(5) == 0 { // one jump
 		lo := d.IntN(70)
 		return one() + one() + fmt.Sprintf("%s{%d,%d}?", one(), lo, lo+1+d.IntN(90)) + one() + one()
+	}
+	if d.IntN(5) == 0 { // several
+		s := one()
+		for range 2 + d.IntN(3) {
+			lo := d.IntN(70)
+			s += fmt.Sprintf("%s{%d,%d}%s", one(), lo, lo+1+d.IntN(90), []string{"", "?"}[d.IntN(2)]) + one()
+		}
+		return s
 	}
 	var s strings.Builder
 	for range 1 + d.IntN(5) {
@@ -50,6 +59,7 @@ func (d drawer) sieved() string {
 func TestSieve(t *testing.T) {
 	d := drawer{testenv.Rand(t)}
 	exact, bounded, jumps, fixed, out := 0, 0, 0, 0, 0
+	var told [4]int // lengths, by the number of jumps
 	for range testenv.Rounds(250, 1500, 100_000) {
 		expr, flags := d.sieved(), Flags(d.IntN(8))
 		if d.IntN(3) == 0 {
@@ -88,9 +98,9 @@ func TestSieve(t *testing.T) {
 		looks := strings.ContainsAny(expr, `^$`) || strings.Contains(strings.ToLower(expr), `\b`) || strings.Contains(strings.ToLower(expr), `\a`) || strings.Contains(expr, `\z`)
 		isExact := k.exact && !k.empty && !looks && longest >= 0 && longest <= limit
 		switch {
-		case k.jump >= 0:
+		case len(k.jumps) > 0:
 			jumps++
-		case k.head > 0:
+		case k.tells:
 			fixed++
 		}
 		if isExact {
@@ -110,13 +120,16 @@ func TestSieve(t *testing.T) {
 			}
 			if n, known := track.back.match(at, p.MaxLen()); known && n != want {
 				t.Fatalf("%q (flags %d, limit %d, semantics %d) in %q from %d to %d: a match of %d at %d, want %d", expr, flags, limit, p.options.Semantics, b, from, track.back.to, n, at, want)
-			} else if known != (!place || k.head > 0) {
+			} else if mayNot := len(k.jumps) > 1 && longest != p.MaxLen() || slices.ContainsFunc(k.jumps, func(j sieveJump) bool { return j.steps() }); known != (!place || k.tells) && (known || !mayNot) {
+				// Of several jumps that may go on beyond the limit, and of many turns, how long a match is need not be told.
 				t.Fatalf("%q: a place that is %v is known: %v", expr, place, known)
+			} else if place && known {
+				told[min(len(k.jumps), len(told)-1)]++
 			}
 		}
 	}
-	t.Logf("%d exact, %d bounded, %d with a jump, %d of one length, %d places ruled out", exact, bounded, jumps, fixed, out)
-	if exact == 0 || bounded == 0 || jumps == 0 || fixed == 0 || out == 0 {
+	t.Logf("%d exact, %d bounded, %d with a jump, %d of one length, %d places ruled out; %d lengths told by jumps", exact, bounded, jumps, fixed, out, told)
+	if slices.Contains(told[:], 0) || exact == 0 || bounded == 0 || jumps == 0 || fixed == 0 || out == 0 {
 		t.Error("too few to mean anything")
 	}
 }
@@ -136,7 +149,7 @@ func TestSieveWork(t *testing.T) {
 		told      bool // whether it tells lengths
 	}{
 		{`a[\s\S]{200}b`, First, true}, {`aa[\s\S]{200}?[^a]{2}`, Longest, true}, {`a[\s\S]{0,900}?bb`, Shortest, true}, {`a[\s\S]{90,900}?bab`, First, true},
-		{`a[ab]{300}c`, First, true}, {`(ab|ba|aa)+b{30}`, First, false}, {`^.*$`, First, false}, {`\b\w+\b`, First, false}, {`a.{0,100}a.{0,100}z`, First, false},
+		{`a[ab]{300}c`, First, true}, {`(ab|ba|aa)+b{30}`, First, true}, {`^.*$`, First, false}, {`\b\w+\b`, First, false}, {`a.{0,100}a.{0,100}z`, First, true}, {`a.{5,200}b.{5,200}a`, First, true}, {`a.{5,200}b.{5,200}a`, Shortest, true}, {`a.{5,200}b.{5,200}a`, Longest, true}, {`a+b+`, First, true},
 	} {
 		track := compile(t, c.expr, 0, Options{Limit: 4300, Semantics: c.semantics}).NewTrack()
 		asked := 0
@@ -149,7 +162,7 @@ func TestSieveWork(t *testing.T) {
 				}
 			}
 		}
-		if track.back.by == nil || (track.back.by.head > 0) != c.told {
+		if track.back.by == nil || track.back.by.tells != c.told {
 			t.Errorf("%s: the sieve is %+v", c.expr, track.back.by)
 		}
 		if track.Steps() > size {

@@ -35,9 +35,8 @@ func (f *sifting) room() []uint64 {
 func (f *sifting) give(r []uint64) { f.free = append(f.free, r) }
 
 // places sets, of the places b[from:to], the bits at which a match may begin, a place a bit from
-// places[0] on; and in ends likewise those up to longest bytes behind to at which it can end but for its
-// tail, if the sieve tells how long matches are by that.
-func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *[]uint64) {
+// places[0] on; and in ends, up to longest bytes behind to, what tells how long matches are, if the sieve does.
+func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *jumpEnds) {
 	f := siftings.Get().(*sifting)
 	defer siftings.Put(f)
 	last := min(len(b), to+longest)
@@ -57,14 +56,7 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *[
 	if k.empty {
 		f.some(r)
 	} else {
-		f.cat(k.nodes[k.jump+1:], r)
-	}
-	if k.jump >= 0 {
-		*ends = append((*ends)[:0], r...)
-		for i, word := range r {
-			(*ends)[f.words-1-i] = bits.Reverse64(word)
-		}
-		f.cat(k.nodes[:k.jump+1], r)
+		f.cat(k.nodes[:ends.begin(f, r)], r)
 	}
 	for i := range places {
 		places[i] = bits.Reverse64(r[f.words-1-i])

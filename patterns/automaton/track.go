@@ -313,7 +313,7 @@ func (t *Track) Next(b []byte, from, to int) int {
 func (t *Track) lookAhead(b []byte, from int) bool {
 	l := &t.back
 	if l.met > leastWindow/32 || l.read > leastWindow {
-		if k := t.p.sieve(); k != nil && k.head > 0 {
+		if k := t.p.sieve(); k != nil && k.tells {
 			l.wasted, l.failed = l.wasted+l.read, l.failed+l.met
 		}
 		l.read, l.met = 0, 0

@@ -169,6 +169,9 @@ func (b *Batch) filter(keep func(n *needle, a addr.Addr, size int) bool) {
 
 // dropOverlaps drops the hits of a list that do not stay.
 func (b *Batch) dropOverlaps(f *OverlapFilter) {
+	if b.sc.plain && len(b.lens) == len(b.Offsets) && f.keepAll(b) {
+		return
+	}
 	b.filter(func(n *needle, a addr.Addr, size int) bool {
 		return f.Keep(n.hit.Pattern, addr.Range{First: a, Last: a + addr.Addr(size-1)}, n.excepted)
 	})

@@ -33,6 +33,7 @@ type compiledSet struct {
 	bare    bool        // hits need nothing but an address and a needle: no bytes, no check of alignment
 	copied  bool        // the same but for bytes, and all that is found is a hit
 	sized   bool        // hits of some needles differ in length
+	plain   bool        // there is one needle, and all that is found of it is a hit, at one address once
 	borrows bool        // some hits have bytes that lie in a batch
 	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
 	overlap int         // the length of the longest match less one byte
@@ -66,6 +67,7 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 	}
 	c.bare = !slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	c.sized = len(set.Exprs()) > 0
+	c.plain = len(c.needles) == 1 && c.needles[0].align == 1
 	c.copied = !c.bare && !c.sized && !slices.ContainsFunc(c.needles, func(n needle) bool { return n.align > 1 }) && !sameSizes(c.needles)
 	c.borrows = slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 })
 	c.excepts = slices.ContainsFunc(c.needles, func(n needle) bool { return n.excepted })

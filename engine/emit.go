@@ -48,6 +48,9 @@ func (e *emitter) addAll(base addr.Addr, found []sets.Match, lens []uint32, b []
 	if e.copied {
 		return e.addCopied(base, found, b)
 	}
+	if e.plain && len(lens) > 0 {
+		return e.addSized(base, found, lens, b)
+	}
 	if !e.bare {
 		for i, m := range found {
 			length := uint32(0)
@@ -110,6 +113,37 @@ func (e *emitter) addCopied(base addr.Addr, found []sets.Match, b []byte) bool {
 			}
 		}
 		e.passed(base, int(some[len(some)-1].Off)+1)
+	}
+	return true
+}
+
+// addSized does what addAll does where there is one needle, whose matches are all hits and have lengths of
+// their own.
+func (e *emitter) addSized(base addr.Addr, found []sets.Match, lens []uint32, b []byte) bool {
+	most := e.needles[0].raw
+	for len(found) > 0 {
+		out, ok := e.room(base)
+		if !ok {
+			return false
+		}
+		n := min(len(found), batchHits-len(out.Offsets))
+		if most > 0 {
+			n = min(n, max(1, (batchRaw-len(out.raw))/most))
+		}
+		raw := out.raw
+		if most > 0 {
+			for i, m := range found[:n] {
+				raw = append(raw, b[m.Off:][:min(most, int(lens[i]))]...) // this can fault, and then leaves all as it was
+			}
+		}
+		out.raw = raw
+		shift := uint32(base - out.Base)
+		for _, m := range found[:n] {
+			out.Offsets = append(out.Offsets, m.Off+shift)
+		}
+		out.lens = append(out.lens, lens[:n]...)
+		e.passed(base, int(found[n-1].Off)+1)
+		found, lens = found[n:], lens[n:]
 	}
 	return true
 }

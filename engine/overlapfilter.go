@@ -65,6 +65,28 @@ func (f *OverlapFilter) Keep(pattern int, match addr.Range, excepted bool) bool 
 	return true
 }
 
+// keepAll reports whether all hits of a list stay, which are all of one needle and no exceptions. If not, it has
+// been shown none. Most lists are so, since workers leave out what is surely dropped.
+func (f *OverlapFilter) keepAll(b *Batch) bool {
+	n := &b.sc.needles[0]
+	if !f.disjoint[n.hit.Pattern] || len(b.Offsets) == 0 {
+		return !f.disjoint[n.hit.Pattern]
+	}
+	hit, other := &f.hits[n.hit.Pattern], &f.excepted[n.hit.Pattern]
+	if n.excepted || other.set || hit.set && b.Base+addr.Addr(b.Offsets[0]) <= hit.addr {
+		return false
+	}
+	end := uint64(b.Offsets[0]) // of the last hit
+	for i, off := range b.Offsets {
+		if uint64(off) < end {
+			return false
+		}
+		end = uint64(off) + uint64(b.lens[i])
+	}
+	*hit = lastAddr{b.Base + addr.Addr(end-1), true}
+	return true
+}
+
 // dropsOverlaps reports whether the scan has to drop some matches because they overlap
 // an earlier one.
 func (sc *Scanner) dropsOverlaps() bool {

@@ -249,6 +249,7 @@ type exprTools struct {
 	have      []int          // the expressions that have starts
 	begun     bool           // whether the worker has looked at anything
 	matches   []exprMatch
+	told      []patterns.Told  // room for what tracks tell
 	chains    []chain          // by expression
 	excepting []chain          // by index in exceptionChecks.patterns
 	tracks    []patterns.Track // by expression; nil: it has none yet, or its matcher is no Tracker
@@ -455,6 +456,12 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		if c != nil {
 			s += c.covered(t.base + addr.Addr(s))
 		}
+		if track != nil && !atOnce && e.Align <= 1 && (c == nil || c.known) && s < v.end {
+			s = u.told(x, t.base, i, track, c, s, v.end)
+			if c != nil && s < v.end {
+				s += c.covered(t.base + addr.Addr(s))
+			}
+		}
 		if finder != nil && s < v.end {
 			s = finder.Next(&x.memory, s, v.end)
 		}
@@ -490,6 +497,28 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		x.matches = append(x.matches, m)
 	}
 	return true
+}
+
+// told appends to x.matches the matches of expression i that its track knows of, at the starts from s up to end, and
+// returns the first start that it does not tell of. c is the expression's chain, or nil.
+func (u *exprUnit) told(x *exprTools, base addr.Addr, i int, track patterns.Track, c *chain, s, end int) int {
+	if x.told == nil {
+		x.told = make([]patterns.Told, 0, findAtOnce)
+	}
+	e := &u.exprs[i]
+	for s < end {
+		list, next := track.Told(&x.memory, s, end, c != nil, x.told[:0])
+		for _, m := range list {
+			x.matches = append(x.matches, exprMatch{m.At, e.needle, m.Len, e.Pattern})
+		}
+		if n := len(list); n > 0 && c != nil {
+			c.add(base+addr.Addr(list[n-1].At), int(list[n-1].Len))
+		}
+		if s = next; len(list) < cap(list) {
+			break
+		}
+	}
+	return s
 }
 
 // worked notes that a matcher has looked at n bytes, and checks the context after

@@ -78,9 +78,17 @@ type Track interface {
 	Finder
 	// Reset tells the track that other memory or lower places follow.
 	Reset()
+	// Told appends to dst the places from from on, ascending and below to, at which matches are known to begin, and how
+	// long these are, and returns what is known of no place from next on. Where apart is set, it leaves out those that
+	// overlap one that it has appended before. It does no more than len(dst) has room for up to its capacity. It
+	// looks at nothing but m.Bytes.
+	Told(m *Memory, from, to int, apart bool, dst []Told) (_ []Told, next int)
 	// Steps returns about how much work Match has done so far, in bytes looked at.
 	Steps() int
 }
+
+// Told is a place at which a match begins, as an offset in Memory.Bytes, and the length of the match.
+type Told = automaton.Told
 
 // Memory is the bytes in which a Matcher looks for a match. One goroutine uses it.
 type Memory struct {

@@ -136,4 +136,8 @@ type track struct{ *automaton.Track }
 
 func (t track) Match(m *Memory, at int) int { return t.Track.Match(m.Bytes, at, m.Beyond) }
 
+func (t track) Told(m *Memory, from, to int, apart bool, dst []Told) ([]Told, int) {
+	return t.Track.Told(from, to, apart, dst)
+}
+
 func (t track) Next(m *Memory, from, to int) int { return t.Track.Next(m.Bytes, from, to) }

@@ -127,10 +127,43 @@ func TestSieve(t *testing.T) {
 				told[min(len(k.jumps), len(told)-1)]++
 			}
 		}
+		toldAsAsked(t, track, from, len(b), d.IntN(2) == 0, 1+d.IntN(70))
 	}
 	t.Logf("%d exact, %d bounded, %d with a jump, %d of one length, %d places ruled out; %d lengths told by jumps", exact, bounded, jumps, fixed, out, told)
 	if slices.Contains(told[:], 0) || exact == 0 || bounded == 0 || jumps == 0 || fixed == 0 || out == 0 {
 		t.Error("too few to mean anything")
+	}
+}
+
+// toldAsAsked fails unless what a track tells of its places, some at a time, is what it answers for each.
+func toldAsAsked(t *testing.T, track *Track, from, to int, apart bool, some int) {
+	t.Helper()
+	for at := from; ; {
+		list, next := track.Told(at, to, apart, make([]Told, 0, some))
+		for _, m := range list {
+			for ; at < int(m.At); at++ {
+				if n, known := track.back.match(at, track.p.maxLen); n != 0 || !known {
+					t.Fatalf("%v: nothing told of %d, but a match of %d, known: %v", track.p.node, at, n, known)
+				}
+			}
+			if n, known := track.back.match(at, track.p.maxLen); n != int(m.Len) || !known {
+				t.Fatalf("%v: a match of %d told at %d, want %d, known: %v", track.p.node, m.Len, at, n, known)
+			}
+			if at++; apart {
+				at += int(m.Len) - 1
+			}
+		}
+		for ; at < next; at++ {
+			if n, known := track.back.match(at, track.p.maxLen); n != 0 || !known {
+				t.Fatalf("%v: nothing told of %d, but a match of %d, known: %v", track.p.node, at, n, known)
+			}
+		}
+		if len(list) < some {
+			if n, known := track.back.match(next, track.p.maxLen); known && track.back.by.tells {
+				t.Fatalf("%v: a match of %d at %d is known, and not told", track.p.node, n, next)
+			}
+			return
+		}
 	}
 }
 

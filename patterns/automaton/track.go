@@ -1,6 +1,9 @@
 package automaton
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Track asks a program about many places of the same bytes, one after another. It gives the
 // same answers as the program. It is faster where the match of a place, or the search for
@@ -307,6 +310,46 @@ func (t *Track) Next(b []byte, from, to int) int {
 		}
 	}
 	return to
+}
+
+// Told is a place at which a match begins, and the length of that, in bytes.
+type Told struct{ At, Len uint32 }
+
+// Told appends to dst the matches that begin at places from from on and below to, and are known without
+// a look at the bytes, ascending, for as long as there is room in dst. next is the first place that it does not
+// tell of. Where apart is set, it leaves out those that overlap one that it has appended. The conditions are those of
+// Match.
+func (t *Track) Told(from, to int, apart bool, dst []Told) (_ []Told, next int) {
+	l := &t.back
+	k := l.by
+	if from < l.from || from >= l.to || k == nil || !k.tells {
+		return dst, from
+	}
+	end := min(to, l.to)
+	for from < end && len(dst) < cap(dst) {
+		i := from - l.from
+		word := l.places[i/64] >> (i % 64)
+		if word == 0 {
+			from += 64 - i%64
+			continue
+		}
+		if from += bits.TrailingZeros64(word); from >= end {
+			break
+		}
+		n, known := l.ends.length(k, from-l.from, t.p.maxLen)
+		switch {
+		case !known:
+			return dst, from
+		case n == 0:
+			from++
+			continue
+		}
+		dst = append(dst, Told{uint32(from), uint32(n)})
+		if from++; apart {
+			from += n - 1
+		}
+	}
+	return dst, min(from, end)
 }
 
 // lookAhead finds out places from from on, if that is worth it, and reports whether it did.

@@ -251,7 +251,7 @@ func (l *lookback) match(at, longest int) (n int, known bool) {
 	switch {
 	case l.places[i/64]>>(i%64)&1 == 0:
 		return 0, true
-	case k == nil || !k.tells:
+	case k == nil || !l.ends.tell:
 		return 0, false
 	}
 	return l.ends.length(k, i, longest)
@@ -333,7 +333,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 	l.by = k
 	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
 	out := l.to - from
-	if !k.tells {
+	if !l.ends.tell {
 		out -= l.left()
 	}
 	price := k.price(l.to - from + t.p.maxLen)

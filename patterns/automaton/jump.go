@@ -22,6 +22,8 @@ import "math/bits"
 // come behind it has no room. A place from which no match goes on within the limit can still be among those kept. So where
 // what was reached is too long, how long a match is is not told, unless it is the shortest.
 //
+// Looks are known for all places, but for those at the ends of the bytes in hand.
+//
 // INVARIANT: a length that is told is that of the match.
 
 // A sieveJump is what follows head bytes of a match: up to most turns of length bytes, of a set or
@@ -50,6 +52,9 @@ func (k *sieve) lengths(s Semantics, longest int) {
 	gap, all, nearest := 0, 0, true
 	for i := range k.nodes {
 		n := &k.nodes[i]
+		if n.alts == nil && n.look != 0 {
+			continue
+		}
 		if n.length == 0 {
 			return
 		}
@@ -99,6 +104,7 @@ type jumpEnds struct {
 	in     [][]uint64 // by jump: the places of its bytes or turns; empty where it need not be known
 	behind [][]uint64 // by jump: the places of all that stands behind it; empty where nothing does
 	end    int        // the last place
+	tell   bool       // whether they tell lengths: not where looks ask of bytes that are not in hand
 }
 
 // begin goes with r, as cat does, from the end of the expression to the first jump, and keeps what is needed of what it
@@ -106,7 +112,7 @@ type jumpEnds struct {
 func (e *jumpEnds) begin(f *sifting, r []uint64) int {
 	k := f.k
 	last := len(k.nodes)
-	e.end = f.end
+	e.end, e.tell = f.end, k.tells && (!k.looks || f.before >= 0 && f.behind >= 0)
 	for len(e.in) < len(k.jumps) {
 		e.in, e.behind = append(e.in, nil), append(e.behind, nil)
 	}

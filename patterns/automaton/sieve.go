@@ -34,6 +34,7 @@ type sieve struct {
 	nodes  []sieveNode // side by side
 	passes int         // about how often it goes through all bits
 	wide   bool        // whether looks are taken to hold: those of a wide encoding
+	looks  bool        // whether there are looks
 	empty  bool        // whether the expression can also match nothing, which is no match
 	exact  bool        // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
 
@@ -84,7 +85,7 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 		return nil
 	}
 	k.passes = passes + setPasses*len(k.sets)
-	if k.exact && !k.empty && !c.looks {
+	if k.looks = c.looks; k.exact && !k.empty && !(k.looks && k.wide) {
 		k.lengths(s, longest)
 		for i := range k.jumps {
 			k.passes += k.jumps[i].passes(&c)

@@ -14,6 +14,8 @@ type sifting struct {
 	all     []uint64   // a bit for each place up to the last
 	sets    [][]uint64 // where the bytes of each set lie
 	free    [][]uint64 // the room that is free
+	before  int        // the byte in front of the first place; −1 where it is not in hand
+	behind  int        // the byte behind the last one, likewise
 	longest int
 }
 
@@ -41,6 +43,13 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *j
 	defer siftings.Put(f)
 	last := min(len(b), to+longest)
 	f.k, f.end, f.words, f.longest = k, last-from, (last-from)/64+1, longest
+	f.before, f.behind = -1, -1
+	if from > 0 {
+		f.before = int(b[from-1])
+	}
+	if last < len(b) {
+		f.behind = int(b[last])
+	}
 	f.all = f.room()
 	for i := range f.all {
 		f.all[i] = ^uint64(0)
@@ -54,6 +63,7 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *j
 	r := f.room()
 	copy(r, f.all)
 	if k.empty {
+		ends.tell = false
 		f.some(r)
 	} else {
 		f.cat(k.nodes[:ends.begin(f, r)], r)
@@ -292,28 +302,49 @@ func (f *sifting) look(look *sieveNode, r []uint64) {
 	first := uint64(1) << 63 & r[n-1]
 	lastWord, lastBit := n-1-f.end/64, uint64(1)<<(63-f.end%64)
 	last := r[lastWord] & lastBit
+	// Where the bytes that are asked of are in hand, it is known.
+	before, behind := f.before >= 0, f.behind >= 0
+	switch look.look {
+	case BeginMemory:
+		behind = before
+	case EndMemory:
+		before = behind
+	}
+	if before && (behind || f.end > 0) || f.end > 0 && look.look == EndMemory {
+		first = 0
+	}
+	if behind && (before || f.end > 0) || f.end > 0 && look.look == BeginMemory {
+		last = 0
+	}
 	if look.set < 0 { // the beginning or the end of memory
 		clear(r)
 	} else {
+		set := &f.k.sets[look.set]
 		s := f.sets[look.set]
 		for i := range r {
-			before := s[i] >> 1
-			if i+1 < n {
+			at, before := s[i], s[i]>>1
+			switch {
+			case i+1 < n:
 				before |= s[i+1] << 63
+			case f.before >= 0 && set.Has(byte(f.before)):
+				before |= 1 << 63
+			}
+			if i == lastWord && f.behind >= 0 && set.Has(byte(f.behind)) {
+				at |= lastBit
 			}
 			switch look.look {
 			case BeginLine:
 				r[i] &= before
 			case EndLine:
-				r[i] &= s[i]
+				r[i] &= at
 			case NoAlnumBefore:
 				r[i] &^= before
 			case NoAlnumBehind:
-				r[i] &^= s[i]
+				r[i] &^= at
 			case WordBoundary:
-				r[i] &= before ^ s[i]
+				r[i] &= before ^ at
 			case NoBoundary:
-				r[i] &^= before ^ s[i]
+				r[i] &^= before ^ at
 			}
 		}
 	}

@@ -322,7 +322,7 @@ type Told struct{ At, Len uint32 }
 func (t *Track) Told(from, to int, apart bool, dst []Told) (_ []Told, next int) {
 	l := &t.back
 	k := l.by
-	if from < l.from || from >= l.to || k == nil || !k.tells {
+	if from < l.from || from >= l.to || k == nil || !l.ends.tell {
 		return dst, from
 	}
 	end := min(to, l.to)

@@ -275,13 +275,26 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 	return l.from + end, l.from+end == to
 }
 
-// begin makes room for the places of b from from on.
-func (l *lookback) begin(b []byte, from int) {
+// begin makes room for the places of b from from on. Where b ends, looks are not known, and so many places can be left
+// at which no match begins; so where there are looks, which reach bytes behind a place at the most, places from which a
+// match reaches the end of b are left to a window of their own. Without looks, reach is 0.
+func (l *lookback) begin(b []byte, from, reach int) {
 	l.reset()
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
 	l.from, l.to, l.by = from, min(len(b), from+l.window), nil
+	if most := len(b) - reach; reach > 0 && from < most {
+		l.to = min(l.to, most)
+	}
 	l.places = slices.Grow(l.places[:0], l.window/64+1)[:(l.to-l.from+63)/64]
 	clear(l.places)
+}
+
+// reach returns how many bytes behind a place, that one included, what looks ask of can lie; 0 where there are none.
+func (p *machine) reach() int {
+	if !p.asksLooks {
+		return 0
+	}
+	return p.maxLen + 2 // the two bytes of a neighbour in a wide encoding
 }
 
 // left is how many places there are.
@@ -329,7 +342,7 @@ func (l *lookback) worthSieving(k *sieve, longest int) bool {
 // sift finds out the places of b from from on with a sieve.
 func (t *Track) sift(k *sieve, b []byte, from int) {
 	l := &t.back
-	l.begin(b, from)
+	l.begin(b, from, t.p.reach())
 	l.by = k
 	k.places(b, from, l.to, t.p.maxLen, l.places, &l.ends)
 	out := l.to - from
@@ -358,7 +371,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 func (t *Track) lookBack(b []byte, from int) {
 	t.begin()
 	l, p := &t.back, t.p
-	l.begin(b, from)
+	l.begin(b, from, p.reach())
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
 	r.left = ahead - (l.spent - l.wasted)

@@ -142,3 +142,25 @@ func TestManyAlternatives(t *testing.T) {
 		}
 	}
 }
+
+// A look that is not known at the end of the bytes in hand keeps no more places than those from which a match
+// reaches it.
+func TestLookBackAtTheEnd(t *testing.T) {
+	b := bytes.Repeat([]byte("a"), 300<<10)
+	for _, expr := range []string{`(a|aa)+$`, `a+$`, `(aa|a)*a\b`} {
+		const limit = 1000
+		track := compile(t, expr, 0, Options{Limit: limit}).NewTrack()
+		asked := 0
+		for at := 0; at < len(b)-limit; at++ {
+			if at = track.Next(b, at, len(b)); at < len(b)-limit {
+				asked++
+				if n := track.Match(b, at, nil); n != 0 {
+					t.Fatalf("%s: a match of %d at %d", expr, n, at)
+				}
+			}
+		}
+		if asked > 2*limit {
+			t.Errorf("%s: %d places asked about", expr, asked)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func TestSieve(t *testing.T) {
 		from := d.IntN(len(b))
 		track := p.NewTrack()
 		track.begin()
-		track.back.begin(b, from)
+		track.back.begin(b, from, 0)
 		track.back.to = from + 1 + d.IntN(len(b)-from)
 		track.back.places = make([]uint64, (track.back.to-from+63)/64)
 		k.places(b, from, track.back.to, p.MaxLen(), track.back.places, &track.back.ends)

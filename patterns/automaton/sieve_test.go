@@ -25,10 +25,11 @@ func (d drawer) sieved() string {
 		return one() + one() + fmt.Sprintf("%s{%d,%d}?", one(), lo, lo+1+d.IntN(90)) + one() + one()
 	}
 	if d.IntN(5) == 0 { // several
-		s := one()
+		s := []string{"", `\b`, `\B`}[d.IntN(3)] + one()
 		for range 2 + d.IntN(3) {
-			lo := d.IntN(70)
-			s += fmt.Sprintf("%s{%d,%d}%s", one(), lo, lo+1+d.IntN(90), []string{"", "?"}[d.IntN(2)]) + one()
+			lo := d.IntN(10)
+			over := []string{`[\s\S]`, ".", "[ab]", one()}[d.IntN(4)]
+			s += fmt.Sprintf("%s{%d,%d}%s", over, lo, lo+1+d.IntN(90), []string{"", "?"}[d.IntN(2)]) + one()
 		}
 		return s
 	}
@@ -61,7 +62,7 @@ func TestSieve(t *testing.T) {
 	exact, bounded, jumps, fixed, out := 0, 0, 0, 0, 0
 	var told [4]int // lengths, by the number of jumps
 	looked := 0     // those with looks
-	for range testenv.Rounds(250, 1500, 100_000) {
+	for range testenv.Rounds(500, 1500, 100_000) {
 		expr, flags := d.sieved(), Flags(d.IntN(8))
 		if d.IntN(3) == 0 {
 			e := d.expression()

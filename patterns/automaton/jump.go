@@ -49,7 +49,7 @@ const (
 // lengths finds out whether the sieve tells how long matches are.
 func (k *sieve) lengths(s Semantics, longest int) {
 	var jumps []sieveJump
-	gap, all, nearest := 0, 0, true
+	gap, all, shortest := 0, 0, true
 	for i := range k.nodes {
 		n := &k.nodes[i]
 		if n.alts == nil && n.look != 0 {
@@ -75,7 +75,7 @@ func (k *sieve) lengths(s Semantics, longest int) {
 		case len(jumps) == maxJumps || (len(jumps)+1)*(longest+mostWindow)/4 > maxJumpBytes:
 			return
 		}
-		nearest = nearest && j.nearest
+		shortest = shortest && j.nearest && (len(jumps) == 0 || !j.steps())
 		jumps = append(jumps, j)
 		gap = 0
 	}
@@ -84,7 +84,7 @@ func (k *sieve) lengths(s Semantics, longest int) {
 		before += jumps[i].head
 		jumps[i].rest = all - before
 	}
-	k.jumps, k.tail, k.nearest, k.tells = jumps, gap, nearest, true
+	k.jumps, k.tail, k.shortest, k.tells = jumps, gap, shortest, true
 }
 
 // steps reports whether a jump is of turns of several bytes, or of alternatives.
@@ -179,7 +179,7 @@ func (e *jumpEnds) length(k *sieve, place, longest int) (n int, known bool) {
 		}
 	}
 	if n = at + k.tail - place; n > longest {
-		return 0, k.nearest
+		return 0, k.shortest
 	}
 	return n, true
 }

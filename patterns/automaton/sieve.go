@@ -39,10 +39,10 @@ type sieve struct {
 	exact  bool        // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
 
 	// How long matches are, if tells is set: see lengths.
-	tells   bool
-	jumps   []sieveJump // in order; each goes on where the one before it ends
-	tail    int         // how many bytes there are behind the last one
-	nearest bool        // whether all jumps go to the nearest place
+	tells    bool
+	jumps    []sieveJump // in order; each goes on where the one before it ends
+	tail     int         // how many bytes there are behind the last one
+	shortest bool        // whether the jumps lead to the end of the shortest match
 }
 
 // A sieveNode is a node of a sieve: alternatives, if there are any; else a look, if that is not 0;

@@ -140,6 +140,57 @@ func TestSieve(t *testing.T) {
 	}
 }
 
+// Where all jumps are lazy, and one behind the first is of turns of two bytes, the match that is tried first is not
+// the shortest, and where it is longer than the limit, another one can count.
+func TestLazyTurnsBeyondTheLimit(t *testing.T) {
+	b := []byte("x-d-------e--------d----------------------------e")
+	for _, c := range []struct {
+		expr string
+		want int
+	}{
+		{`x.{0,5}?(?:..){0,9}?d.{0,50}?e`, 11},
+		{`x(?:..){0,9}?d.{0,50}?e`, 0}, // the turns lead to one d only
+	} {
+		p := compile(t, c.expr, 0, Options{Limit: 30})
+		if n := p.Match(b, 0, nil); n != c.want {
+			t.Fatalf("%s: a match of %d, want %d", c.expr, n, c.want)
+		}
+		track := p.NewTrack()
+		track.begin()
+		track.sift(p.machine().sieve(), b, 0)
+		if n, known := track.back.match(0, p.MaxLen()); known && n != c.want {
+			t.Errorf("%s: a match of %d is told, want %d", c.expr, n, c.want)
+		}
+	}
+}
+
+// A sieve that has met a fault in mapped memory leaves nothing to the next one.
+func TestSieveAfterFault(t *testing.T) {
+	p := compile(t, `a.{2,9}b[c-e]+.`, 0, Options{})
+	k := p.machine().sieve()
+	b := bytes.Repeat([]byte("aabbcde--x"), 100)
+	for range 10 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Fatal("no panic")
+				}
+			}()
+			var ends jumpEnds
+			k.places(b[:20], 0, 20, 100, make([]uint64, 9), &ends) // it panics, since there are too many words of places
+		}()
+		track := p.NewTrack()
+		track.begin()
+		track.sift(k, b, 0)
+		for at := range b {
+			want := p.Match(b, at, nil)
+			if n, known := track.back.match(at, p.MaxLen()); known && n != want {
+				t.Fatalf("a match of %d at %d, want %d", n, at, want)
+			}
+		}
+	}
+}
+
 // toldAsAsked fails unless what a track tells of its places, some at a time, is what it answers for each.
 func toldAsAsked(t *testing.T, track *Track, from, to int, apart bool, some int) {
 	t.Helper()

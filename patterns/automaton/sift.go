@@ -39,8 +39,7 @@ func (f *sifting) give(r []uint64) { f.free = append(f.free, r) }
 // places sets, of the places b[from:to], the bits at which a match may begin, a place a bit from
 // places[0] on; and in ends, up to longest bytes behind to, what tells how long matches are, if the sieve does.
 func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *jumpEnds) {
-	f := siftings.Get().(*sifting)
-	defer siftings.Put(f)
+	f := siftings.Get().(*sifting) // after a fault in b it is not put back
 	last := min(len(b), to+longest)
 	f.k, f.end, f.words, f.longest = k, last-from, (last-from)/64+1, longest
 	f.before, f.behind = -1, -1
@@ -83,6 +82,7 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *j
 	if f.words > 8*(mostWindow/64) { // such much is not kept
 		f.free = nil
 	}
+	siftings.Put(f)
 }
 
 // find sets the bits of the bytes that are in a set.

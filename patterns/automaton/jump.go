@@ -20,7 +20,8 @@ import "math/bits"
 //
 // Of matches that are longer than the limit, none counts. A jump does not go so far that what has to
 // come behind it has no room. A place from which no match goes on within the limit can still be among those kept. So where
-// what was reached is too long, how long a match is is not told, unless it is the shortest.
+// what was reached is too long, how long a match is is not told, unless it is the shortest: then none fits. Lazy jumps
+// alone do not make it that, as turns of several bytes can go further from a nearer place.
 //
 // Looks are known for all places, but for those at the ends of the bytes in hand.
 //

@@ -28,7 +28,7 @@ func (d drawer) sieved() string {
 		s := []string{"", `\b`, `\B`}[d.IntN(3)] + one()
 		for range 2 + d.IntN(3) {
 			lo := d.IntN(10)
-			over := []string{`[\s\S]`, ".", "[ab]", one()}[d.IntN(4)]
+			over := []string{`[\s\S]`, ".", "[ab]", one(), "(?:..)"}[d.IntN(5)]
 			s += fmt.Sprintf("%s{%d,%d}%s", over, lo, lo+1+d.IntN(90), []string{"", "?"}[d.IntN(2)]) + one()
 		}
 		return s

@@ -207,3 +207,10 @@ func TestCut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is wrong with the dump is told with where the flattened file has it.
+func TestPlacesAreThoseOfTheFile(t *testing.T) {
+	core := string(imagetest.BuildELF(true, addr.Little, []imagetest.Segment{{Type: 1, Vaddr: 0x1000, Data: "abcdefgh", Memsz: 4}}, nil))
+	img := opened(t, imagetest.Flatten([]imagetest.FlatBlock{{Off: 100, Data: core[100:]}, {Off: 0, Data: core[:100]}}))
+	imagetest.CheckNotes(t, img, fmt.Sprintf("program header 0 at file offset %#x: 0x8 bytes in the file for 0x4", 4096+16+len(core)-100+16+64))
+}

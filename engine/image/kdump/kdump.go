@@ -148,7 +148,7 @@ func (d *dump) open() error {
 		return err
 	}
 	if end := input.AddSat(d.bitmapAt(), input.MulSat(d.bitmap, d.block)); end > d.in.Size {
-		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
+		d.img.Note("truncated: the bitmaps at %v run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.in.Place(d.bitmapAt()), d.in.Size)
 		d.img.Lose(1)
 	}
 	if d.legible < d.pages {

@@ -39,7 +39,7 @@ levels:
 	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestLikeYaraOnCores|TestRequire)$$' \
 	  ./engine ./engine/graph ./engine/image/proc ./patterns/yara ./docs
-	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestInterrupts|TestTutorials|TestPlacesRoundTrip|TestLeaksPlanted|TestSamples|TestParquet|TestWrite|TestMade|TestAdvice|TestProgramsBlockByBlock|TestDamagedPrograms|TestCoreHeaps|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestInterrupts|TestTutorials|TestPlacesRoundTrip|TestLeaksPlanted|TestSamples|TestParquet|TestWrite|TestMade|TestAdvice|TestProgramsBlockByBlock|TestCoreHeaps|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
 	  ./cmd/... ./engine/image/... ./engine/heap ./engine/graph ./engine/segtree ./patterns ./patterns/automaton ./patterns/yara ./internal/testenv
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestEstimate.*|TestPeakWithinBudget|TestExprs.*|TestStartsPartTheHits|TestWaiting|TestAgainst.*|TestWide|TestRandomLayouts|Test.*Interrupted)$$' \
 	  ./engine ./engine/graph ./engine/segtree ./engine/image/formats ./patterns/yara ./patterns/automaton

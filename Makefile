@@ -37,10 +37,10 @@ race:
 # length: make test tries a part. So do other tests that draw at random or try every place.
 levels:
 	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
-	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestRequire)$$' \
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestLikeYaraOnCores|TestRequire)$$' \
 	  ./engine ./engine/graph ./engine/image/proc ./patterns/yara ./docs
-	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestLeaksPlanted|TestSamples|TestParquet|TestWrite|TestMade|TestAdvice|TestProgramsBlockByBlock|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
-	  ./cmd/... ./engine/image/... ./engine/heap ./engine/graph ./engine/segtree ./patterns/automaton ./patterns/yara ./internal/testenv
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestInterrupts|TestTutorials|TestPlacesRoundTrip|TestLeaksPlanted|TestSamples|TestParquet|TestWrite|TestMade|TestAdvice|TestProgramsBlockByBlock|TestCoreHeaps|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
+	  ./cmd/... ./engine/image/... ./engine/heap ./engine/graph ./engine/segtree ./patterns ./patterns/automaton ./patterns/yara ./internal/testenv
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestEstimate.*|TestPeakWithinBudget|TestExprs.*|TestStartsPartTheHits|TestWaiting|TestAgainst.*|TestWide|TestRandomLayouts|Test.*Interrupted)$$' \
 	  ./engine ./engine/graph ./engine/segtree ./engine/image/formats ./patterns/yara ./patterns/automaton
 	for level in $$(./bench/levels.sh | tr , ' '); do \

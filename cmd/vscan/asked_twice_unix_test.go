@@ -31,7 +31,7 @@ func TestAskedTwice(t *testing.T) {
 		"the same":   {syscall.SIGTERM, syscall.SIGTERM, 20 * time.Millisecond, false},
 		"key":        {syscall.SIGINT, syscall.SIGINT, 20 * time.Millisecond, false},
 		"one each":   {syscall.SIGINT, syscall.SIGTERM, 20 * time.Millisecond, false},
-		"much later": {syscall.SIGTERM, syscall.SIGTERM, 2 * onceFor, true},
+		"much later": {syscall.SIGTERM, syscall.SIGTERM, 3 * onceFor, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

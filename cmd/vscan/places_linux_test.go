@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"vscan/cmd/vscan/internal/cli"
+	"vscan/internal/testenv"
 )
 
 // compilePlaces compiles the program of testdata/places and its library. The name of
@@ -139,11 +140,12 @@ func TestPlacesRoundTrip(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs of others; without -short")
 	}
-	for name, c := range map[string]struct {
+	for _, c := range testenv.Some(t, 1, []struct {
+		name  string
 		flags []string
 		libs  int // how many times the library is loaded
-	}{"position-independent": {nil, 1}, "fixed": {[]string{"-no-pie"}, 2}} {
-		t.Run(name, func(t *testing.T) {
+	}{{"position-independent", nil, 1}, {"fixed", []string{"-no-pie"}, 2}}) {
+		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			prog, lib := compilePlaces(t, dir, c.flags...)
 			pid := stopped(t, prog, slices.Repeat([]string{lib}, c.libs)...)

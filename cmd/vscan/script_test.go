@@ -48,7 +48,7 @@ func withPrograms(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false"}, likeTests(), []string{"-o", dir + string(os.PathSeparator), ".", "../" + companion.Parquet})...)
+	build := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-ldflags=-s -w"}, likeTests(), []string{"-o", dir + string(os.PathSeparator), ".", "../" + companion.Parquet})...)
 	if said, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, said)
 		return 1
@@ -89,7 +89,7 @@ func TestScripts(t *testing.T) {
 		t.Fatalf("no scripts: %v", err)
 	}
 	testscript.Run(t, testscript.Params{
-		Files: testenv.Some(t, len(files)/2, files),
+		Files: testenv.Some(t, len(files)/3, files),
 		Cmds:  scriptCommands,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(simd.EnvVar, os.Getenv(simd.EnvVar)) // so that the scripts run at each level

@@ -19,6 +19,7 @@ import (
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
 	"vscan/engine/image/imagetest"
+	"vscan/internal/testenv"
 )
 
 // Cores of real programs, as the kernel, gdb, qemu-user and valgrind write them,
@@ -245,7 +246,7 @@ func TestCoreHeaps(t *testing.T) {
 		t.Skip("what is written of processes here is of x86-64")
 	}
 	fixed := []string{"setarch", "-R"}
-	for _, c := range []struct {
+	for _, c := range testenv.Some(t, 6, []struct {
 		name, source, compiler string
 		flags                  []string
 		heap                   bool
@@ -268,7 +269,7 @@ func TestCoreHeaps(t *testing.T) {
 		{"split static", "plain.c", "gcc", []string{"-DHEAP=3", "-static"}, true, nil},
 		{"musl", "plain.c", "musl-gcc", []string{"-DHEAP=2"}, true, nil},
 		{"musl static", "plain.c", "musl-gcc", []string{"-DHEAP=2", "-static"}, true, nil},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			prog := compile(t, c.source, c.compiler, c.flags...)
 			p := run(t, append(slices.Clone(c.before), prog)...)

@@ -90,8 +90,8 @@ func (n *namer) programOfFile(i int) mainProgram {
 // arguments, for then the program is the interpreter.
 func (n *namer) programPath() string {
 	name := n.textAt(n.auxv[atExecFn])
-	for i, c := range n.args {
-		if rest := n.args[i+len(string(c)):]; c == ' ' && rest != "" && (strings.HasPrefix(rest, name) || strings.HasPrefix(name, rest)) {
+	for i := range len(n.args) {
+		if rest := n.args[i+1:]; n.args[i] == ' ' && rest != "" && (strings.HasPrefix(rest, name) || strings.HasPrefix(name, rest)) {
 			return ""
 		}
 	}

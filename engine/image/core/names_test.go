@@ -322,6 +322,7 @@ func TestELFProgramName(t *testing.T) {
 			"a script":       {prog(true), "/bin/sh /bin/prog -x", "", ""},
 			"perhaps one":    {prog(true), strings.Repeat("x", 70) + " /bin/pro", "", ""},
 			"not its own":    {prog(true), "prog /bin/program2", "", ""},
+			"a cut letter":   {prog(true), strings.Repeat("é", 39) + "\xc3", "", "/bin/prog"}, // the note has 79 bytes of the arguments
 			"files are told": {prog(true), "prog", imagetest.FilesNote(wide, order, []uint64{at, at + 0x1000}, "/real"), "/real"},
 			"no header":      {strings.Replace(prog(false), "\x7fELF", "xxxx", 1), "prog", "", ""},
 		} {

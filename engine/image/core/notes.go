@@ -115,7 +115,7 @@ func (c *reader) readNotes() error {
 			c.Draft.Note("notes of program header %d: cut at the end of the file, %d of %d bytes", s.Index, held, want)
 		}
 		if held > budget {
-			c.Draft.Note("notes of program header %d at file offset %#x: more notes than the file has bytes: not read", s.Index, s.Off)
+			c.Draft.Note("notes of program header %d at %v: more notes than the file has bytes: not read", s.Index, c.Place(s.Off))
 			return nil
 		}
 		budget -= held
@@ -160,7 +160,7 @@ func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.NoteSegment, n uint64) 
 		// 32-bit lengths: none of these sums wraps.
 		desc := 12 + nameLen + (-(12 + nameLen))%pad
 		if desc+descLen > n-pos {
-			c.Draft.Note("note at file offset %#x: %d bytes, beyond the end of its segment", at, desc+descLen)
+			c.Draft.Note("note at %v: %d bytes, beyond the end of its segment", c.Place(at), desc+descLen)
 			return nil
 		}
 		next := min(desc+descLen+(-descLen)%pad, n-pos)
@@ -178,7 +178,7 @@ func (c *reader) readNoteSegment(r *bufio.Reader, s *elf.NoteSegment, n uint64) 
 			c.noteCount++
 			zeros = 0
 		} else if zeros += next; zeros >= input.MaxZeroRecords && c.Thin() {
-			c.Draft.Note("notes of program header %d: from file offset %#x on there are %d bytes of zeros in a file that has less on disk than its size: the %d bytes behind them are not read", s.Index, at+next-zeros, zeros, n-pos-next)
+			c.Draft.Note("notes of program header %d: from %v on there are %d bytes of zeros in a file that has less on disk than its size: the %d bytes behind them are not read", s.Index, c.Place(at+next-zeros), zeros, n-pos-next)
 			return nil
 		}
 		skip(r, c, next-desc-read, at+next, s.Off+n)
@@ -206,7 +206,7 @@ func (c *reader) fill(r io.Reader, b []byte, at uint64) error {
 		err = nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: cannot read the note at file offset %#x: %w", c.Path(), at, err)
+		return fmt.Errorf("%s: cannot read the note at %v: %w", c.Path(), c.Place(at), err)
 	}
 	return nil
 }
@@ -239,15 +239,15 @@ func (c *reader) takeNote(name string, typ uint64, r io.Reader, size, at uint64)
 		return 0, nil
 	}
 	if size > maxNoteBytes {
-		c.Draft.Note("note at file offset %#x: %d bytes: too large, names of mappings are not read", at, size)
+		c.Draft.Note("note at %v: %d bytes: too large, names of mappings are not read", c.Place(at), size)
 		return 0, nil
 	}
 	if c.descBytes += size; c.descBytes > maxDescBytes {
-		c.Draft.Note("note at file offset %#x: %d bytes, behind %d of such notes: too many, names of mappings are not read", at, size, c.descBytes-size)
+		c.Draft.Note("note at %v: %d bytes, behind %d of such notes: too many, names of mappings are not read", c.Place(at), size, c.descBytes-size)
 		return 0, nil
 	}
 	if err := c.Budget.Take(size, forNotes); err != nil {
-		return 0, fmt.Errorf("%s: note at file offset %#x: %w", c.Path(), at, err)
+		return 0, fmt.Errorf("%s: note at %v: %w", c.Path(), c.Place(at), err)
 	}
 	defer c.Budget.Give(size)
 	desc := make([]byte, size) // as many as the file holds, at the most, and maxNoteBytes
@@ -287,7 +287,7 @@ func (c *reader) takeAuxv(desc []byte) {
 func (c *reader) takeFiles(desc []byte, at uint64) error {
 	w := c.WordSize()
 	if len(desc) < 2*w {
-		c.Draft.Note("NT_FILE at file offset %#x: %d bytes, too few for its header", at, len(desc))
+		c.Draft.Note("NT_FILE at %v: %d bytes, too few for its header", c.Place(at), len(desc))
 		return nil
 	}
 	named := c.Order.Uint(desc[:w])
@@ -295,12 +295,12 @@ func (c *reader) takeFiles(desc []byte, at uint64) error {
 	c.fileUnit = c.Order.Uint(desc[w : 2*w])
 	desc = desc[2*w:]
 	if held := uint64(len(desc) / (3*w + 1)); count > held {
-		c.Draft.Note("NT_FILE at file offset %#x: it names %d files and has room for %d", at, named, held)
+		c.Draft.Note("NT_FILE at %v: it names %d files and has room for %d", c.Place(at), named, held)
 		count = held
 	}
 	paths := desc[int(count)*3*w:]
 	if err := c.Budget.Take(budget.Product(count, fileBytes), forFiles); err != nil {
-		return fmt.Errorf("%s: NT_FILE at file offset %#x: %d files: %w", c.Path(), at, count, err)
+		return fmt.Errorf("%s: NT_FILE at %v: %d files: %w", c.Path(), c.Place(at), count, err)
 	}
 	c.files, c.entries = make([]fileSpan, 0, count), make([]fileEntry, 0, count)
 	for i := range int(count) {
@@ -309,7 +309,7 @@ func (c *reader) takeFiles(desc []byte, at uint64) error {
 		}
 		path, rest, ok := bytes.Cut(paths, []byte{0})
 		if !ok {
-			c.Draft.Note("NT_FILE at file offset %#x: its paths end after %d of %d", at, i, named)
+			c.Draft.Note("NT_FILE at %v: its paths end after %d of %d", c.Place(at), i, named)
 			break
 		}
 		paths = rest

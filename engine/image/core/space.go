@@ -216,7 +216,7 @@ func (l *layout) leaveOut(s *elf.Segment) {
 func (l *layout) lay(s *elf.Segment, first addr.Addr, names *namer, yield func(engine.Mapping)) {
 	mem := s.Memsz
 	if room := uint64(l.MaxAddr() - first); mem-1 > room {
-		l.Draft.Note("program header %d at file offset %#x: %#x bytes from address %v run past the last address, %v: cut there", s.Index, l.HeaderAt(uint64(s.Index)), mem, first, l.MaxAddr())
+		l.Draft.Note("program header %d at %v: %#x bytes from address %v run past the last address, %v: cut there", s.Index, l.Place(l.HeaderAt(uint64(s.Index))), mem, first, l.MaxAddr())
 		mem = room + 1
 	}
 	held, want := s.Stored(mem, l.Size)

@@ -67,7 +67,7 @@ func ParseHeader(b []byte) (Header, error) {
 	case 1, 2:
 		h.Wide = class == 2
 	default:
-		return h, fmt.Errorf("ELF header at file offset 0x4: class %d is neither 1 (32-bit) nor 2 (64-bit)", class)
+		return h, fmt.Errorf("byte 4 of the ELF header: class %d is neither 1 (32-bit) nor 2 (64-bit)", class)
 	}
 	switch data := b[5]; data {
 	case 1:
@@ -75,7 +75,7 @@ func ParseHeader(b []byte) (Header, error) {
 	case 2:
 		h.Order = addr.Big
 	default:
-		return h, fmt.Errorf("ELF header at file offset 0x5: data encoding %d is neither 1 (little-endian) nor 2 (big-endian)", data)
+		return h, fmt.Errorf("byte 5 of the ELF header: data encoding %d is neither 1 (little-endian) nor 2 (big-endian)", data)
 	}
 	if size := h.Pick(52, 64); len(b) < size {
 		return h, fmt.Errorf("the ELF header is cut after %d of %d bytes", len(b), size)
@@ -205,7 +205,7 @@ func (c *File) ReadSegments(ctx context.Context) error {
 	table := input.Records{At: c.Phoff, Stride: c.phentsize, Size: size}
 	held := min(count, c.withData(table))
 	if err := c.Budget.Take(budget.Product(held, segmentBytes), forSegments); err != nil {
-		return fmt.Errorf("%s: %d program headers at file offset %#x: %w", c.Path(), held, c.Phoff, err)
+		return fmt.Errorf("%s: %d program headers at %v: %w", c.Path(), held, c.Place(c.Phoff), err)
 	}
 	c.Loads = make([]Segment, 0, held)
 	var over error // the budget has no more for segments whose number was not known
@@ -228,13 +228,13 @@ func (c *File) ReadSegments(ctx context.Context) error {
 		}
 	})
 	if over != nil {
-		return fmt.Errorf("%s: program header %d at file offset %#x: %w", c.Path(), read, c.HeaderAt(read), over)
+		return fmt.Errorf("%s: program header %d at %v: %w", c.Path(), read, c.Place(c.HeaderAt(read)), over)
 	}
 	if ended := ctx.Err(); ended != nil && err != nil {
 		return image.Interrupted(ended, c.Path(), "reading program header %d of %d", read, count)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: program header %d at file offset %#x: %w", c.Path(), read, c.HeaderAt(read), err)
+		return fmt.Errorf("%s: program header %d at %v: %w", c.Path(), read, c.Place(c.HeaderAt(read)), err)
 	}
 	c.Count = count
 	c.noteUnread(read, empty, counted)
@@ -267,7 +267,7 @@ func (c *File) noteUnread(read, empty uint64, counted bool) {
 		held = room
 	}
 	if empty > 0 {
-		c.Draft.Note("%d of %d program headers, from file offset %#x on, lie in holes of the file: what they said is lost", empty, c.Count, c.Phoff)
+		c.Draft.Note("%d of %d program headers, from %v on, lie in holes of the file: what they said is lost", empty, c.Count, c.Place(c.Phoff))
 		c.Draft.Lose(input.MulSat(empty, c.phentsize))
 	}
 	least := ""
@@ -277,10 +277,10 @@ func (c *File) noteUnread(read, empty uint64, counted bool) {
 	switch unread := c.Count - read; {
 	case unread == 0:
 	case read < held && c.Thin():
-		c.Draft.Note("%d of %d program headers, from file offset %#x on, follow %d bytes of zeros in a file that has less on disk than its size: not read", unread, c.Count, c.HeaderAt(read), input.MaxZeroRecords)
+		c.Draft.Note("%d of %d program headers, from %v on, follow %d bytes of zeros in a file that has less on disk than its size: not read", unread, c.Count, c.Place(c.HeaderAt(read)), input.MaxZeroRecords)
 		c.Draft.Lose(input.MulSat(unread, c.phentsize))
 	default:
-		c.Draft.Note("truncated: the file ends within the table of program headers at file offset %#x: %d of %s%d were read", c.Phoff, read, least, c.Count)
+		c.Draft.Note("truncated: the file ends within the table of program headers at %v: %d of %s%d were read", c.Place(c.Phoff), read, least, c.Count)
 		c.Draft.Lose(input.MulSat(unread, c.phentsize))
 	}
 }
@@ -305,7 +305,7 @@ func (c *File) countSegments() (uint64, error) {
 			}
 		}
 	}
-	c.Draft.Note("more than 65,534 program headers, but the section header that says how many (file offset %#x) is not there: reading as many as there seem to be", c.shoff)
+	c.Draft.Note("more than 65,534 program headers, but the section header that says how many (%v) is not there: reading as many as there seem to be", c.Place(c.shoff))
 	c.Draft.Lose(1)
 	return lost, nil
 }
@@ -330,7 +330,7 @@ func (c *File) parseSegment(b []byte, index uint64) Segment {
 	switch f.U32(0) {
 	case SegmentLoad:
 		if s.Filesz > s.Memsz {
-			c.Draft.Note("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: the surplus is not shown", index, c.HeaderAt(index), s.Filesz, s.Memsz)
+			c.Draft.Note("program header %d at %v: %#x bytes in the file for %#x in memory: the surplus is not shown", index, c.Place(c.HeaderAt(index)), s.Filesz, s.Memsz)
 		}
 		if s.Memsz > 0 {
 			c.Loads = append(c.Loads, s)

@@ -76,7 +76,7 @@ func readProgram(ctx context.Context, in input.Reader, b *budget.Budget) (*Progr
 		return nil, err
 	}
 	if p.Draft.Missing > 0 {
-		return nil, fmt.Errorf("%s: the table of program headers at file offset %#x is cut: nothing says where the rest lies in memory", in.Path(), p.Phoff)
+		return nil, fmt.Errorf("%s: the table of program headers at %v is cut: nothing says where the rest lies in memory", in.Path(), p.Place(p.Phoff))
 	}
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.Path(), err)
@@ -93,11 +93,11 @@ func (p *Program) check() error {
 		at := p.HeaderAt(uint64(s.Index))
 		switch {
 		case s.Filesz > s.Memsz:
-			return fmt.Errorf("program header %d at file offset %#x: %#x bytes in the file for %#x in memory: no loader takes that", s.Index, at, s.Filesz, s.Memsz)
+			return fmt.Errorf("program header %d at %v: %#x bytes in the file for %#x in memory: no loader takes that", s.Index, p.Place(at), s.Filesz, s.Memsz)
 		case s.Memsz > maxProgramMem:
-			return fmt.Errorf("program header %d at file offset %#x: %#x bytes of memory, more than a process can have", s.Index, at, s.Memsz)
+			return fmt.Errorf("program header %d at %v: %#x bytes of memory, more than a process can have", s.Index, p.Place(at), s.Memsz)
 		case s.Memsz-1 > uint64(p.MaxAddr())-s.Vaddr:
-			return fmt.Errorf("program header %d at file offset %#x: %#x bytes from address %#x run past the last address, %v", s.Index, at, s.Memsz, s.Vaddr, p.MaxAddr())
+			return fmt.Errorf("program header %d at %v: %#x bytes from address %#x run past the last address, %v", s.Index, p.Place(at), s.Memsz, s.Vaddr, p.MaxAddr())
 		}
 	}
 	return nil

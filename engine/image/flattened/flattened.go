@@ -145,7 +145,7 @@ func (r *indexer) step(at uint64) (next uint64, err error) {
 	if len(r.all) >= r.room {
 		r.room += blocksAtOnce
 		if err := r.o.Budget.Take(blocksAtOnce*blockBytes, "the blocks of the flattened dump"); err != nil {
-			return 0, fmt.Errorf("%s: block %d at file offset %#x: %w", r.Path(), x.blocks, at, err)
+			return 0, fmt.Errorf("%s: block %d at %v: %w", r.Path(), x.blocks, x.file.Place(at), err)
 		}
 	}
 	at += blockSize
@@ -213,7 +213,7 @@ func (x *overlay) tooSmall(at uint64) error {
 		return nil
 	}
 	return &image.UnsupportedError{
-		Path: x.Name(), Format: "makedumpfile flattened", What: fmt.Sprintf("a flattened dump in %d blocks of %d bytes on average up to file offset %#x", n, at/n, at),
+		Path: x.Name(), Format: "makedumpfile flattened", What: fmt.Sprintf("a flattened dump in %d blocks of %d bytes on average up to %v", n, at/n, x.file.Place(at)),
 		Advice: "unflatten it first (makedumpfile -R), for so many pieces take more memory than the file has", RawHelps: magic.ScanBytes,
 	}
 }

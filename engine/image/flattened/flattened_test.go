@@ -207,3 +207,18 @@ func TestCut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is wrong with the dump is told with where the flattened file has it.
+func TestPlacesAreThoseOfTheFile(t *testing.T) {
+	core := string(imagetest.BuildELF(true, addr.Little, []imagetest.Segment{{Type: 1, Vaddr: 0x1000, Data: "abcdefgh", Memsz: 4}}, nil))
+	img := opened(t, imagetest.Flatten([]imagetest.FlatBlock{{Off: 100, Data: core[100:]}, {Off: 0, Data: core[:100]}}))
+	imagetest.CheckNotes(t, img, fmt.Sprintf("program header 0 at file offset %#x: 0x8 bytes in the file for 0x4", 4096+16+len(core)-100+16+64))
+}
+
+// What lies behind the end of the dump is told without an offset of the end: that is none of the flattened file, as the place beside it is.
+func TestCutBitmaps(t *testing.T) {
+	k := imagetest.Kdump{Version: 6, Machine: "x86_64", Block: 4096, How: "zlib", Pages: map[uint64]string{1: strings.Repeat("page", 1024)}}
+	dump := string(k.Build()[:3*4096])
+	img := opened(t, imagetest.Flatten([]imagetest.FlatBlock{{Off: 0x2000, Data: dump[0x2000:]}, {Off: 0, Data: dump[:0x2000]}}))
+	imagetest.CheckNotes(t, img, "truncated: the bitmaps at file offset 0x1010 are cut at the end of the file after 0x1000 of 0x2000 bytes")
+}

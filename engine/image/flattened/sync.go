@@ -38,10 +38,10 @@ func (r *indexer) skip(at uint64, why string) (next uint64, err error) {
 	case err != nil:
 		return 0, err
 	case !found:
-		x.cut("the header of block %d at file offset %#x %s; what follows is not read", x.blocks, at, why)
+		x.cut("the header of block %d at %v %s; what follows is not read", x.blocks, x.file.Place(at), why)
 		return 0, nil
 	}
-	x.cut("the header of block %d at file offset %#x %s; the %d bytes from there to the next block that is found, at file offset %#x, are not read", x.blocks, at, why, next-at, next)
+	x.cut("the header of block %d at %v %s; the %d bytes from there to the next block that is found, at %v, are not read", x.blocks, x.file.Place(at), why, next-at, x.file.Place(next))
 	return next, nil
 }
 

@@ -37,13 +37,7 @@ func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.O
 	}
 	d, err := readAs(ctx, c.Reader, head, inner, o)
 	if err != nil {
-		if said := ofUnpacked(in.Path(), err.Error()); said != err.Error() {
-			err = &unpackedError{err, said}
-		}
 		return nil, err
-	}
-	for i, n := range d.Notes {
-		d.Notes[i] = ofUnpacked(in.Path(), n)
 	}
 	d.Hints = slices.DeleteFunc(d.Hints, func(h image.Hint) bool { return h.Format == image.FormatRaw }) // that is the bytes of the container
 	d.TellAppended(nil)                                                                                  // what is appended to the file is in the container
@@ -62,31 +56,6 @@ func readPacked(ctx context.Context, in input.Reader, k *magic.Format, o image.O
 	}
 	return d, nil
 }
-
-// ofUnpacked returns what is said of a format that is read out of a container with offsets called what they
-// are there: none of the file. The path of the file stays as it is. Where a block of the container is kept
-// is told of the file itself (blocks.Source).
-func ofUnpacked(path, said string) string {
-	if !strings.Contains(path, "file offset") {
-		return unpackedOffsets.Replace(said)
-	}
-	parts := strings.Split(said, path)
-	for i, part := range parts {
-		parts[i] = unpackedOffsets.Replace(part)
-	}
-	return strings.Join(parts, path)
-}
-
-var unpackedOffsets = strings.NewReplacer("kept at file offset", "kept at file offset", "file offset", "unpacked offset")
-
-// unpackedError is an error about what a container holds.
-type unpackedError struct {
-	error
-	said string
-}
-
-func (e *unpackedError) Error() string { return e.said }
-func (e *unpackedError) Unwrap() error { return e.error }
 
 // refuseInside refuses a container inside a container, and what in it is not read.
 func refuseInside(path string, outer, inner *magic.Format) error {

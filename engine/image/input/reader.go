@@ -4,6 +4,7 @@
 //
 //	File        an opened file: a Source of bytes, mapped into memory where that can be had
 //	Reader      what the reader of a format gets of it
+//	Place       where a byte of it lies, as messages tell it
 //	Extent, …   where it has holes, so that what a header says is bounded by data
 //	Fields      the numbers of a header
 //	AddSat, …   sums and products that stick at 2^64 − 1
@@ -16,6 +17,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"vscan/engine"
 	"vscan/engine/addr"
@@ -68,6 +70,29 @@ func (in Reader) Fill(b []byte, off uint64) (int, error) {
 		return n, nil
 	}
 	return n, fmt.Errorf("%s: cannot read%s: %w", in.Path(), after(image.PlaceIn(in.Source, in.base+off+uint64(n))), err)
+}
+
+// Place returns where the byte at an offset of the input lies, for messages.
+func (in Reader) Place(off uint64) Place { return Place{in.Source, in.base + off} }
+
+// Place is where a byte lies in the file that a source is named for. It is put into words when a message needs them.
+type Place struct {
+	source engine.Source
+	off    uint64 // in the source
+}
+
+// String returns the place in words that follow "at", "from" or "to": "file offset 0x10", "unpacked offset 0x10",
+// "offset 0x10 (in the block at file offset 0x200)"; "offset 0x10" where the source does not tell more.
+func (p Place) String() string {
+	told := image.PlaceIn(p.source, p.off)
+	if rest, ok := strings.CutPrefix(told, "at "); ok {
+		return rest
+	}
+	own := fmt.Sprintf("offset %#x", p.off)
+	if told != "" {
+		own += " (" + told + ")"
+	}
+	return own
 }
 
 // Prefix returns n bytes from file offset off on as an input of their own, fewer

@@ -103,7 +103,7 @@ func readHeader(in input.Reader) (*header, error) {
 			return h, err
 		}
 	}
-	return nil, fmt.Errorf("%s: a kdump whose header is damaged: no size of blocks, of the sub header and of the bitmaps makes sense in any layout (the header has %d bytes at file offset 0x0)", in.Path(), n)
+	return nil, fmt.Errorf("%s: a kdump whose header is damaged: no size of blocks, of the sub header and of the bitmaps makes sense in any layout (the header has %d bytes at %v)", in.Path(), n, in.Place(0))
 }
 
 // layout is how a machine lays the first structure out.

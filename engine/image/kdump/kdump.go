@@ -147,8 +147,10 @@ func (d *dump) open() error {
 	if err := pageRuns(d.ctx, d.in, d.header, l.lay); err != nil {
 		return err
 	}
-	if end := input.AddSat(d.bitmapAt(), input.MulSat(d.bitmap, d.block)); end > d.in.Size {
-		d.img.Note("truncated: the bitmaps at file offset %#x run past the end of the file at offset %#x: which memory there is beyond what they tell is not known", d.bitmapAt(), d.in.Size)
+	at, size := d.bitmapAt(), input.MulSat(d.bitmap, d.block)
+	if input.AddSat(at, size) > d.in.Size {
+		held := d.in.Size - min(d.in.Size, at)
+		d.img.Note("truncated: the bitmaps at %v are cut at the end of the file after %#x of %#x bytes: which memory there is beyond what they tell is not known", d.in.Place(at), held, size)
 		d.img.Lose(1)
 	}
 	if d.legible < d.pages {

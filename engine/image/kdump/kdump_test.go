@@ -181,7 +181,7 @@ func TestLost(t *testing.T) {
 		"huge size":    {func(b []byte) []byte { copy(b[table+24+8:], "\xff\xff\xff\xff"); return b }, []uint64{1}, []string{"says that it is packed to 4294967295 bytes, from 4096"}},
 		"not packed":   {func(b []byte) []byte { b[table+24+12] = 0; return b }, []uint64{1}, []string{"says that it is not packed and has "}},
 		"huge offset":  {func(b []byte) []byte { copy(b[table+24:], "\xff\xff\xff\xff\xff\xff\xff\xff"); return b }, []uint64{1}, []string{"behind the end of the file"}},
-		"the bitmaps":  {func(b []byte) []byte { return b[:2*4096+4096] }, nil, []string{"truncated: the bitmaps at file offset 0x2000 run past the end"}},
+		"the bitmaps":  {func(b []byte) []byte { return b[:2*4096+4096] }, nil, []string{"truncated: the bitmaps at file offset 0x2000 are cut at the end of the file after 0x1000 of 0x2000 bytes"}},
 		"incomplete":   {func(b []byte) []byte { b[424] |= 8; return b }, nil, []string{"the dump says that it is incomplete"}},
 		"pages at all": {func(b []byte) []byte { copy(b[424+16:], imagetest.Zeros(4)); return b }, nil, nil},
 	} {

@@ -178,7 +178,7 @@ func (p *part) Find(dst []blocks.Block, off, end uint64) []blocks.Block {
 		case p.zero.has(i + k):
 			dst = append(dst, blocks.Block{Off: (i + k) * p.block, Size: int(p.block), Zero: true})
 		case at+descriptorSize > uint64(m):
-			return append(dst, blocks.Block{Off: (i + k) * p.block, Size: int(p.block), Err: fmt.Errorf("its descriptor at file offset %#x: %w", p.descriptorsAt()+(i+k)*descriptorSize, err)})
+			return append(dst, blocks.Block{Off: (i + k) * p.block, Size: int(p.block), Err: fmt.Errorf("its descriptor at %v: %w", p.in.Place(p.descriptorsAt()+(i+k)*descriptorSize), err)})
 		default:
 			dst = append(dst, p.blockAt(i+k, p.descriptor(b[at:])))
 		}
@@ -251,7 +251,7 @@ func (p *part) readDescriptors(ctx context.Context, o image.Options, img *image.
 	pass(read)
 	p.read = read
 	if first.err != nil {
-		img.Note("%s cannot be read, the first by its descriptor at file offset %#x%s: %v", input.Plural(int(damaged), "page"), p.descriptorsAt()+first.i*descriptorSize, p.of(), first.err)
+		img.Note("%s cannot be read, the first by its descriptor at %v%s: %v", input.Plural(int(damaged), "page"), p.in.Place(p.descriptorsAt()+first.i*descriptorSize), p.of(), first.err)
 	}
 	if read < p.count {
 		img.Note("truncated: the descriptors of %s are behind the end of the file at offset %#x%s", input.Plural(int(p.count-read), "page"), p.in.Size, p.of())

@@ -196,7 +196,7 @@ func (l *reader) behindDamage(s *stream, record uint64, kind chunkKind) (next ui
 	if err := l.takeBack(s); err != nil {
 		return 0, err
 	}
-	what := fmt.Errorf("AVML record at file offset %#x: no chunk at file offset %#x%s", record, s.pos, l.whyUnreadable(s.pos, chunkLook))
+	what := fmt.Errorf("AVML record at %v: no chunk at %v%s", l.Place(record), l.Place(s.pos), l.whyUnreadable(s.pos, chunkLook))
 	found, header, err := l.findChunk(s)
 	switch {
 	case err != nil:
@@ -207,7 +207,7 @@ func (l *reader) behindDamage(s *stream, record uint64, kind chunkKind) (next ui
 		s.runs = append(s.runs, run{off: l.chunks.size})
 		return 0, nil
 	case found == l.Size && kind == chunkCut:
-		l.img.Note("truncated: record %d at file offset %#x is cut at the end of the file, in a chunk at file offset %#x", l.records, record, s.pos)
+		l.img.Note("truncated: record %d at %v is cut at the end of the file, in a chunk at %v", l.records, l.Place(record), l.Place(s.pos))
 		return l.Size, nil
 	case found == l.Size:
 		if found, _, err = l.findNext(s.pos + 1); err != nil {
@@ -308,7 +308,7 @@ const (
 
 // noteGap tells what of a record was passed over.
 func (l *reader) noteGap(what error, from, to uint64) {
-	l.img.Note("%v: the %d bytes from there to file offset %#x are not read", what, to-from, to)
+	l.img.Note("%v: the %d bytes from there to %v are not read", what, to-from, l.Place(to))
 }
 
 // withoutLength goes on behind a record all of whose memory was read and whose length does
@@ -330,9 +330,9 @@ func (l *reader) withoutLength(s *stream, record uint64) (next uint64, err error
 		}
 	}
 	if why := l.whyUnreadable(s.pos, int(min(8, l.Size-s.pos))); why != "" {
-		l.img.Note("AVML record at file offset %#x: at its end, file offset %#x, stands its length%s", record, s.pos, why)
+		l.img.Note("AVML record at %v: at its end, %v, stands its length%s", l.Place(record), l.Place(s.pos), why)
 	} else {
-		l.img.Note("AVML record at file offset %#x: at its end, file offset %#x, stands another length than that of its chunks, %d", record, s.pos, s.pos-s.start)
+		l.img.Note("AVML record at %v: at its end, %v, stands another length than that of its chunks, %d", l.Place(record), l.Place(s.pos), s.pos-s.start)
 	}
 	return next, nil
 }
@@ -428,13 +428,13 @@ var errChunks = errors.New("it has very many chunks of compressed memory that ho
 // makeRoom takes the memory of the next chunks.
 func (c *chunks) makeRoom(l *reader) error {
 	if c.tooMany() {
-		return fmt.Errorf("%s: up to file offset %#x %w", l.Path(), l.at, errChunks)
+		return fmt.Errorf("%s: up to %v %w", l.Path(), l.Place(l.at), errChunks)
 	}
 	if len(c.all) < c.room {
 		return nil
 	}
 	if err := l.budget.Take(budget.Product(chunksAtOnce, chunkBytes), "the chunks of the image"); err != nil {
-		return fmt.Errorf("%s: chunk %d at file offset %#x: %w", l.Path(), len(c.all), l.at, err)
+		return fmt.Errorf("%s: chunk %d at %v: %w", l.Path(), len(c.all), l.Place(l.at), err)
 	}
 	c.room += chunksAtOnce
 	return nil

@@ -81,7 +81,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		return nil, err
 	}
 	if err := l.read(); err != nil {
-		return nil, image.Interrupted(err, in.Path(), "reading records, of which %d were read, up to file offset %#x of %#x", l.records, l.at, l.Size)
+		return nil, image.Interrupted(err, in.Path(), "reading records, of which %d were read, up to %v of %#x", l.records, l.Place(l.at), l.Size)
 	}
 	if l.mixed {
 		if err := l.noteOverlap(); err != nil {
@@ -204,7 +204,7 @@ func (l *reader) tooSmall(off uint64) error {
 	}
 	return &image.UnsupportedError{
 		Path: l.Path(), Format: "LiME",
-		What:     fmt.Sprintf("a LiME dump with %d records of %s on average up to file offset %#x", n, input.Plural(int(l.held/n), "byte"), off),
+		What:     fmt.Sprintf("a LiME dump with %d records of %s on average up to %v", n, input.Plural(int(l.held/n), "byte"), l.Place(off)),
 		Advice:   "make a dump with a record for each range, for so many pieces take more memory than the file has",
 		RawHelps: "scan its bytes as they are",
 	}
@@ -225,7 +225,7 @@ func (l *reader) makeRoom(off uint64) error {
 		return nil
 	}
 	if err := l.budget.Take(recordsAtOnce*recordBytes, forRecords); err != nil {
-		return fmt.Errorf("%s: record %d at file offset %#x: %w", l.Path(), l.records, off, err)
+		return fmt.Errorf("%s: record %d at %v: %w", l.Path(), l.records, l.Place(off), err)
 	}
 	l.room += recordsAtOnce
 	return nil
@@ -243,7 +243,7 @@ func (l *reader) step(off uint64) (next uint64, err error) {
 	case rec.end:
 		return l.skipZeros(off)
 	case rec.empty:
-		l.img.Note("record %d at file offset %#x is empty", l.records, off)
+		l.img.Note("record %d at %v is empty", l.records, l.Place(off))
 		l.records++
 		return off + headerSize, nil
 	case rec.packed:
@@ -253,7 +253,7 @@ func (l *reader) step(off uint64) (next uint64, err error) {
 	switch held := l.Size - data; {
 	case uint64(rec.Last-rec.First) < held:
 	case !rec.good:
-		return l.skipDamage(off, &headerError{off, fmt.Sprintf("%v is longer than the file, and the reserved bytes are not zero", rec.Range)})
+		return l.skipDamage(off, &headerError{l.Place(off), fmt.Sprintf("%v is longer than the file, and the reserved bytes are not zero", rec.Range)})
 	default:
 		return l.cut(off, rec.Range, held)
 	}
@@ -287,11 +287,11 @@ func (l *reader) name() string { return fmt.Sprintf("record[%d]", l.records) }
 // file, or one whose header is damaged, where other records follow.
 func (l *reader) cut(off uint64, r addr.Range, held uint64) (next uint64, err error) {
 	if found, err := l.findChain(off+headerSize, r.First); err != nil || found < l.Size {
-		return l.skipTo(off, found, fmt.Errorf("LiME record at file offset %#x: %v is longer than the file, in which other records follow", off, r), err)
+		return l.skipTo(off, found, fmt.Errorf("LiME record at %v: %v is longer than the file, in which other records follow", l.Place(off), r), err)
 	}
 	l.rank(r)
 	short := uint64(r.Last-r.First) - held // one less than the number of bytes, which can be 2^64
-	l.img.Note("truncated: record %d at file offset %#x, %v, is cut at the end of the file after %d bytes", l.records, off, r, held)
+	l.img.Note("truncated: record %d at %v, %v, is cut at the end of the file after %d bytes", l.records, l.Place(off), r, held)
 	l.img.Lose(input.AddSat(short, 1))
 	if held > 0 {
 		l.add(addr.Range{First: r.First, Last: r.First + addr.Addr(held-1)}, off+headerSize)
@@ -304,12 +304,12 @@ func (l *reader) cut(off uint64, r addr.Range, held uint64) (next uint64, err er
 
 // headerError is a damaged record header.
 type headerError struct {
-	off uint64
+	at  input.Place
 	msg string
 }
 
 func (e *headerError) Error() string {
-	return fmt.Sprintf("LiME record at file offset %#x: %s", e.off, e.msg)
+	return fmt.Sprintf("LiME record at %v: %s", e.at, e.msg)
 }
 
 type record struct {
@@ -329,7 +329,7 @@ func (l *reader) record(off uint64) (record, error) {
 	case input.AllZero(b):
 		return record{end: true}, nil
 	case len(b) < headerSize:
-		return record{}, &headerError{off, fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", len(b), headerSize)}
+		return record{}, &headerError{l.Place(off), fmt.Sprintf("truncated: the header is cut at the end of the file after %d of %d bytes", len(b), headerSize)}
 	}
 	r, packed := isPacked(b)
 	if packed {
@@ -342,7 +342,7 @@ func (l *reader) record(off uint64) (record, error) {
 	case l.isEmpty(off, b):
 		return record{empty: true}, nil
 	}
-	return record{}, &headerError{off, l.damage(b)}
+	return record{}, &headerError{l.Place(off), l.damage(b)}
 }
 
 // parse reads a header. ok is false where it is damaged.

@@ -79,7 +79,7 @@ func (l *reader) header(off uint64) ([]byte, error) {
 	}
 	b = b[:min(headerSize, len(b))]
 	if u := l.near.unreadable(off, len(b)); u != nil {
-		return nil, &headerError{off, fmt.Sprintf("its header cannot be read: %v", u.Err)}
+		return nil, &headerError{l.Place(off), fmt.Sprintf("its header cannot be read: %v", u.Err)}
 	}
 	return bytes.Clone(b), nil
 }
@@ -278,7 +278,7 @@ func (l *reader) skipTo(off, next uint64, damage, err error) (uint64, error) {
 	if next == l.Size {
 		l.img.Note("%v: the %d bytes from there on are not read", damage, next-off)
 	} else {
-		l.img.Note("%v: the %d bytes from there to the next record, at file offset %#x, are not read", damage, next-off, next)
+		l.img.Note("%v: the %d bytes from there to the next record, at %v, are not read", damage, next-off, l.Place(next))
 	}
 	l.img.Lose(next - off)
 	return next, nil
@@ -295,14 +295,14 @@ func (l *reader) skipZeros(off uint64) (next uint64, err error) {
 	if err != nil || next == l.Size && zero {
 		return next, err
 	}
-	what := fmt.Sprintf("a header of zeros at file offset %#x", off)
+	what := fmt.Sprintf("a header of zeros at %v", l.Place(off))
 	switch {
 	case next == l.Size:
 		l.img.Note("%s: the %d bytes behind it are not read", what, next-behind)
 	case next == behind:
 		l.img.Note("%s: the next record is right behind it", what)
 	default:
-		l.img.Note("%s: the %d bytes behind it, to the next record at file offset %#x, are not read", what, next-behind, next)
+		l.img.Note("%s: the %d bytes behind it, to the next record at %v, are not read", what, next-behind, l.Place(next))
 	}
 	l.img.Lose(next - behind)
 	return next, nil

@@ -240,7 +240,7 @@ func (c *reader) findSlice(all []slice) (header, error) {
 	if cores == 0 {
 		return found, fmt.Errorf("%s: a fat Mach-O file without a core", c.Path())
 	}
-	c.img.Note("a fat file: of %s in it the first one that is a core, %s at file offset %#x, is read", input.Plural(len(all), "file"), found.cpuName(), c.base)
+	c.img.Note("a fat file: of %s in it the first one that is a core, %s at %v, is read", input.Plural(len(all), "file"), found.cpuName(), c.Place(0))
 	if cores > 1 {
 		c.img.Note("%d files in it are cores: to read another one, take it out (lipo -thin ARCH FILE -output OUT)", cores)
 	}
@@ -267,14 +267,14 @@ func (c *reader) readCommands() error {
 			return err
 		}
 		if len(b) < 8 {
-			c.img.Note("truncated: the file ends within the load commands at file offset %#x: %d of %d were read", c.base+off, i, c.commands)
+			c.img.Note("truncated: the file ends within the load commands at %v: %d of %d were read", c.Place(off), i, c.commands)
 			c.img.Lose(1)
 			return nil
 		}
 		f := input.NewFields(b, c.order)
 		kind, size := f.U32(0), f.U32(4)
 		if size < 8 || size > end-min(off, end) {
-			c.img.Note("load command %d at file offset %#x: %d bytes, which cannot be: it and those behind it are not read", i, c.base+off, size)
+			c.img.Note("load command %d at %v: %d bytes, which cannot be: it and those behind it are not read", i, c.Place(off), size)
 			c.img.Lose(1)
 			return nil
 		}
@@ -314,7 +314,7 @@ func (c *reader) take(i, kind, off, size uint64) error {
 		return nil
 	}
 	if size < least {
-		c.img.Note("load command %d at file offset %#x: %d bytes, less than the %d that it must have: left out", i, c.base+off, size, least)
+		c.img.Note("load command %d at %v: %d bytes, less than the %d that it must have: left out", i, c.Place(off), size, least)
 		c.img.Lose(1)
 		return nil
 	}

@@ -82,7 +82,7 @@ func (d *reader) readRegions() ([]area, error) {
 	}
 	s, head, stride, count := d.streams[memoryInfoList], f.U32(0), f.U32(4), f.U64(8)
 	if head < 16 || head > s.size || stride < regionSize || stride > 1<<16 {
-		d.img.Note("MemoryInfoList at file offset %#x: a head of %d bytes and entries of %d cannot be: permissions are not read", s.off, head, stride)
+		d.img.Note("MemoryInfoList at %v: a head of %d bytes and entries of %d cannot be: permissions are not read", d.Place(s.off), head, stride)
 		return nil, nil
 	}
 	l := list{kind: memoryInfoList, Records: input.Records{At: s.off + head, Stride: stride, Size: regionSize}}
@@ -126,7 +126,7 @@ func (d *reader) readMaps() ([]area, error) {
 		}
 		a, err := proc.ParseArea(line)
 		if err != nil {
-			d.img.Note("the process's maps at file offset %#x: line %d: %v: left out", s.off, n, err)
+			d.img.Note("the process's maps at %v: line %d: %v: left out", d.Place(s.off), n, err)
 			continue
 		}
 		all = append(all, a)

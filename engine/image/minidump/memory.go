@@ -83,7 +83,7 @@ func (d *reader) readMemory64() error {
 		return err
 	}
 	if base < headerSize && len(d.ranges) > 0 {
-		d.img.Note("Memory64List at file offset %#x: BaseRva %#x is in the header: where the memory lies in the file is not known", s.off, base)
+		d.img.Note("Memory64List at %v: BaseRva %#x is in the header: where the memory lies in the file is not known", d.Place(s.off), base)
 		base = d.Size
 	}
 	base = d.trueBase(base, total)

@@ -147,7 +147,7 @@ func (d *reader) readDirectory() error {
 		return d.at(err, "the directory", at+read*entrySize)
 	}
 	if read < count {
-		d.img.Note("truncated: the file ends within the directory at file offset %#x: %d of %d streams were read", at, read, count)
+		d.img.Note("truncated: the file ends within the directory at %v: %d of %d streams were read", d.Place(at), read, count)
 		d.img.Lose((count - read) * entrySize)
 	}
 	return nil
@@ -160,7 +160,7 @@ func (d *reader) takeStream(kind uint64, s stream) {
 		return
 	}
 	if _, twice := d.streams[kind]; twice {
-		d.img.Note("%s comes more than once: that at file offset %#x is not read", name, s.off)
+		d.img.Note("%s comes more than once: that at %v is not read", name, d.Place(s.off))
 		return
 	}
 	d.streams[kind] = s
@@ -172,7 +172,7 @@ func (d *reader) at(err error, what string, off uint64) error {
 	if ended := d.ctx.Err(); ended != nil {
 		return ended
 	}
-	return fmt.Errorf("%s: %s at file offset %#x: %w", d.Path(), what, off, err)
+	return fmt.Errorf("%s: %s at %v: %w", d.Path(), what, d.Place(off), err)
 }
 
 // begin returns the first bytes of a stream, all zeros where it is shorter, and whether the
@@ -188,7 +188,7 @@ func (d *reader) begin(kind uint64, n int) (input.Fields, bool, error) {
 		return input.NewFields(b, d.order), false, err
 	}
 	if got < n {
-		d.img.Note("%s at file offset %#x: truncated: %d of the %d bytes that it has at least are there", streamNames[kind], s.off, got, n)
+		d.img.Note("%s at %v: truncated: %d of the %d bytes that it has at least are there", streamNames[kind], d.Place(s.off), got, n)
 		d.img.Lose(uint64(n - got))
 	}
 	return input.NewFields(b, d.order), got == n, nil
@@ -226,7 +226,7 @@ func (d *reader) counted(kind, stride uint64) (list, error) {
 // stream has room for.
 func (d *reader) inRoom(l list, count, room uint64) uint64 {
 	if count > room {
-		d.img.Note("%s at file offset %#x: it counts %d entries and has room for %d", l.name(), d.streams[l.kind].off, count, room)
+		d.img.Note("%s at %v: it counts %d entries and has room for %d", l.name(), d.Place(d.streams[l.kind].off), count, room)
 		d.img.Lose(1)
 	}
 	return min(count, room)
@@ -273,7 +273,7 @@ func (d *reader) capped(what string, off, count, most uint64) uint64 {
 	most = min(most, d.left)
 	d.left -= min(count, most)
 	if count > most {
-		d.img.Note("%s at file offset %#x: %d entries: those beyond %d are not read", what, off, count, most)
+		d.img.Note("%s at %v: %d entries: those beyond %d are not read", what, d.Place(off), count, most)
 	}
 	return min(count, most)
 }
@@ -308,7 +308,7 @@ func (d *reader) each(l list, f func(i uint64, e input.Fields)) error {
 		return d.at(over, l.name(), at)
 	}
 	if read < l.count {
-		d.img.Note("truncated: the file ends within %s at file offset %#x: %d of %d entries were read", l.name(), l.At, read, l.count)
+		d.img.Note("truncated: the file ends within %s at %v: %d of %d entries were read", l.name(), d.Place(l.At), read, l.count)
 		d.img.Lose(input.MulSat(l.count-read, l.Stride))
 	}
 	return nil
@@ -318,7 +318,7 @@ func (d *reader) each(l list, f func(i uint64, e input.Fields)) error {
 func (d *reader) tooMany(what string, off, count uint64) error {
 	return &image.UnsupportedError{
 		Path: d.Path(), Format: "minidump",
-		What:     fmt.Sprintf("a minidump of %d bytes with %d entries in %s at file offset %#x", d.Size, count, what, off),
+		What:     fmt.Sprintf("a minidump of %d bytes with %d entries in %s at %v", d.Size, count, what, d.Place(off)),
 		Advice:   "no program writes so many pieces, which take more memory than the file has: look at how it was made",
 		RawHelps: magic.ScanBytes,
 	}

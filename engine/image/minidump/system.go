@@ -115,7 +115,7 @@ func (d *reader) readSystem() error {
 		s := system{machine: machines[f.U16(0)], platform: platform(f.U32(20)), known: true}
 		if s.machine.name == "" {
 			s.machine.name = fmt.Sprintf("machine %#x", f.U16(0))
-			d.img.Note("SystemInfo at file offset %#x: processor architecture %#x is none that is known: the word size is not told", d.streams[systemInfo].off, f.U16(0))
+			d.img.Note("SystemInfo at %v: processor architecture %#x is none that is known: the word size is not told", d.Place(d.streams[systemInfo].off), f.U16(0))
 		}
 		if major, minor := f.U32(8), f.U32(12); major|minor != 0 {
 			s.version = fmt.Sprintf("%d.%d", major, minor)

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
+	"hash/crc32"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -13,7 +15,8 @@ import (
 	"vscan/engine/image/imagetest"
 )
 
-// seeds are small containers of each kind; those of xz and bzip2 were made by their programs.
+// seeds are small containers of each kind and packed form, of what begins with "abcd"; those of xz and bzip2 were
+// made by their programs. What LiME compresses begins as its records do.
 func seeds() map[string]string {
 	all := map[string]string{
 		"xz":    "\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00!\x01\x16\x00\x00\x00t/\xe5\xa3\x01\x00\x03abcd\x00\xba`YnY(\x9d<\x00\x01\x1c\x04o,\x9c\xc1\x1f\xb6\xf3}\x01\x00\x00\x00\x00\x04YZ",
@@ -41,11 +44,52 @@ func seeds() map[string]string {
 	zipped.Close()
 	all["zip"] = z.String()
 	all["bgzip"] = "\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x06\x00BC\x02\x00\x1f\x00KLJN\x01\x00\x11\xcd\x82\xed\x04\x00\x00\x00\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x06\x00BC\x02\x00\x1b\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	all["xz of two blocks"] = all["xz"] + all["xz"] // its index tells both: it is read at random
+	all["lz4 of two frames"] = all["lz4"] + all["lz4"]
+	const skipped = "\x50\x2a\x4d\x18\x02\x00\x00\x00zz"
+	all["skipped, zstd"], all["skipped, lz4"] = skipped+all["zstd"], skipped+all["lz4"]
+	all["zlib"] = zlibLiME(imagetest.Record(0x1000, 0x1003, "abcd") + imagetest.Record(0x3000, 0x3fff, imagetest.Zeros(4096)))
+	all["lz4 legacy"] = "\x02\x21\x4c\x18\x05\x00\x00\x00\x40abcd"
+	all["stored"] = archive(zip.Store, "abcd")
+	all["zip of bzip2"] = archive(methodBzip2, all["bzip2"])
+	all["zip of zstd"] = archive(methodZstd, s.String())
+	all["zip of xz"] = archive(methodXz, all["xz"])
 	return all
 }
 
+// zlibLiME returns bytes as LiME compresses them: one zlib stream.
+func zlibLiME(b string) string {
+	var z bytes.Buffer
+	w := zlib.NewWriter(&z)
+	w.Write([]byte(b))
+	w.Close()
+	return z.String()
+}
+
+// archive returns a ZIP archive of one file, "abcd", that is packed by a method.
+func archive(method uint16, packed string) string {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, _ := z.CreateRaw(&zip.FileHeader{Name: "a", Method: method, CRC32: crc32.ChecksumIEEE([]byte("abcd")), CompressedSize64: uint64(len(packed)), UncompressedSize64: 4})
+	w.Write([]byte(packed))
+	z.Close()
+	return b.String()
+}
+
+// Every container that is read has a seed, and all of a seed is read.
 func TestSeeds(t *testing.T) {
+	seen := map[string]bool{}
 	for name, file := range seeds() {
+		for _, k := range Formats {
+			if k.Match([]byte(file)) {
+				seen[k.Name] = true
+				break
+			}
+		}
+		begin := "abcd"
+		if name == "zlib" {
+			begin = "EMiL"
+		}
 		c, err := unpack(t, []byte(file))
 		if err != nil || c == nil {
 			t.Errorf("%s: %v", name, err)
@@ -53,8 +97,13 @@ func TestSeeds(t *testing.T) {
 		}
 		b := make([]byte, c.Size)
 		n, err := c.Fill(b, 0)
-		if err != nil || n < 4 || string(b[:4]) != "abcd" || c.Lost > 0 || len(c.Notes) > 0 {
+		if err != nil || n < 4 || string(b[:4]) != begin || c.Lost > 0 || len(c.Notes) > 0 {
 			t.Errorf("%s: %q, %v, notes %q", name, b[:n], err, c.Notes)
+		}
+	}
+	for _, k := range Formats {
+		if !seen[k.Name] {
+			t.Errorf("%s has no seed", k.Name)
 		}
 	}
 }

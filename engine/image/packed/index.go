@@ -39,7 +39,7 @@ const maxBlock = 192 << 20
 func (x *index) add(u *unpacking, at, held uint64, size int, kind uint8) error {
 	if len(x.all) == x.room {
 		if err := u.options.Budget.Take(entriesAtOnce*entryBytes, "the blocks of the container"); err != nil {
-			return fmt.Errorf("%s: block %d at file offset %#x: %w", u.Path(), len(x.all), at, err)
+			return fmt.Errorf("%s: block %d at %v: %w", u.Path(), len(x.all), u.Place(at), err)
 		}
 		x.room += entriesAtOnce
 	}

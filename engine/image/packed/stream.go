@@ -99,12 +99,12 @@ func (u *unpacking) unpackAll(src *source, begins func([]byte) bool, open member
 		}
 		var sum *sumError
 		if errors.As(err, &sum) {
-			u.note("%s: from file offset %#x on: %v: some of the bytes up to %#x, unpacked, are wrong", u.format.What, start, sum.error, w.total())
+			u.note("%s: from %v on: %v: some of the bytes up to %#x, unpacked, are wrong", u.format.What, u.Place(start), sum.error, w.total())
 			u.lose(1)
 			continue
 		}
 		at := src.pos()
-		u.note("%s: it is damaged or truncated at file offset %#x or before: %v: what is unpacked ends at %#x", u.format.What, at, err, w.total())
+		u.note("%s: it is damaged or truncated at %v or before: %v: what is unpacked ends at %#x", u.format.What, u.Place(at), err, w.total())
 		u.lose(src.end() - min(src.end(), at))
 		break
 	}
@@ -131,7 +131,7 @@ func (u *unpacking) trailing(from, end uint64) error {
 	if err != nil || zeros {
 		return err
 	}
-	u.note("%s: the %d bytes from file offset %#x on are not: they are not read", u.format.What, end-from, from)
+	u.note("%s: the %d bytes from %v on are not: they are not read", u.format.What, end-from, u.Place(from))
 	u.lose(end - from)
 	return nil
 }

@@ -54,7 +54,7 @@ type state struct{ input.Reader }
 
 // fail returns what is wrong with a state file, and where.
 func (in state) fail(off uint64, format string, args ...any) error {
-	return fmt.Errorf("%s: at file offset %#x: %s", in.Path(), off, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: at %v: %s", in.Path(), in.Place(off), fmt.Sprintf(format, args...))
 }
 
 var magics = []uint64{0xbed2bed0, 0xbed2bed2, 0xbed3bed3, 0xbad1bad1, 0xbad2bad2}

@@ -103,7 +103,7 @@ func (d *dump) readSummary() (bitmap, error) {
 	d.at = f.U64(summaryFirst)
 	m := bitmap{at: off + summarySize, total: min(f.U64(summaryBits), pageLimit), pages: f.U64(summaryPages)}
 	if d.at < m.at {
-		return bitmap{}, d.fail(off+summaryFirst, "the first page, at file offset %#x, lies in the header", d.at)
+		return bitmap{}, d.fail(off+summaryFirst, "the first page, at %v, lies in the header", d.Place(d.at))
 	}
 	m.bits = min(m.total, input.MulSat(d.Size-m.at, 8))
 	return m, nil
@@ -114,7 +114,7 @@ func (d *dump) readSummary() (bitmap, error) {
 func (d *dump) checkBitmap(m bitmap, t tally) {
 	first := d.at - min(d.at, input.MulSat(t.pages, pageSize))
 	if end := m.at + (m.total+7)/8; end > first {
-		d.img.Note("damaged: the bitmap of %#x bits at file offset %#x runs into the pages, which begin at %#x: which pages the dump has is not known for sure", m.total, m.at, first)
+		d.img.Note("damaged: the bitmap of %#x bits at %v runs into the pages, which begin at %#x: which pages the dump has is not known for sure", m.total, d.Place(m.at), first)
 		d.img.Lose(pageSize)
 	}
 	switch {
@@ -123,10 +123,10 @@ func (d *dump) checkBitmap(m bitmap, t tally) {
 		if m.pages > t.pages && m.pages <= m.total {
 			lost = m.pages - t.pages
 		}
-		d.img.Note("truncated: the bitmap at file offset %#x has %#x of %#x bits: which pages above address %#x are in the dump is not known", m.at, t.read, m.total, t.read*pageSize)
+		d.img.Note("truncated: the bitmap at %v has %#x of %#x bits: which pages above address %#x are in the dump is not known", d.Place(m.at), t.read, m.total, t.read*pageSize)
 		d.img.Lose(input.MulSat(lost, pageSize))
 	case m.pages > t.pages:
-		d.img.Note("damaged: the dump says that it has %d pages, and its bitmap at file offset %#x has %d: where the others belong is not known", m.pages, m.at, t.pages)
+		d.img.Note("damaged: the dump says that it has %d pages, and its bitmap at %v has %d: where the others belong is not known", m.pages, d.Place(m.at), t.pages)
 		d.img.Lose(input.MulSat(m.pages-t.pages, pageSize))
 	case m.pages < t.pages:
 		d.img.Note("the dump says that it has %d pages, and its bitmap has %d", m.pages, t.pages)

@@ -44,7 +44,7 @@ func (d *dump) layRun(r run, i, off uint64, all []addr.Range) []addr.Range {
 		all = append(all, fits.addresses())
 	}
 	if beyond := input.MulSat(r.count-fits.count, pageSize); beyond > 0 {
-		d.img.Note("run %d at file offset %#x: %#x pages from page %#x on run past the last address, %v: cut there", i, off, r.count, r.page, addr.Max)
+		d.img.Note("run %d at %v: %#x pages from page %#x on run past the last address, %v: cut there", i, d.Place(off), r.count, r.page, addr.Max)
 		d.img.Lose(beyond)
 		d.at = input.AddSat(d.at, beyond)
 	}

@@ -35,7 +35,7 @@ func (d *dump) layTable() error {
 	d.at = f.U64(tableFirst)
 	runs := input.Records{At: off + tableSize, Stride: tableRun, Size: tableRun}
 	if d.at < runs.At {
-		return d.fail(off+tableFirst, "the first page, at file offset %#x, lies in the header", d.at)
+		return d.fail(off+tableFirst, "the first page, at %v, lies in the header", d.Place(d.at))
 	}
 	t := table{dump: d, left: (d.at - runs.At) / tableRun}
 	if d.kind == complete {
@@ -66,7 +66,7 @@ func (t *table) lay(runs input.Records) error {
 	case t.damage != nil:
 		return t.damage
 	case read < t.left && !t.ended:
-		t.img.Note("truncated: the table of pages at file offset %#x is cut at the end of the file after %d runs", runs.At, read)
+		t.img.Note("truncated: the table of pages at %v is cut at the end of the file after %d runs", t.Place(runs.At), read)
 		t.img.Lose(1)
 	}
 	if t.counted && t.dump.pages < t.pages {
@@ -89,7 +89,7 @@ func (t *table) add(i uint64, b []byte, off uint64) {
 		t.end(i)
 		return
 	case before >= t.runLimit():
-		t.img.Note("the table of pages has more runs than the file has room for: those from file offset %#x on are not shown", off)
+		t.img.Note("the table of pages has more runs than the file has room for: those from %v on are not shown", t.Place(off))
 		t.img.Lose(1)
 		t.end(i)
 		return

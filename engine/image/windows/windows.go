@@ -106,7 +106,7 @@ func Open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 
 // fail returns what is wrong with the dump, and where.
 func (d *dump) fail(off uint64, format string, args ...any) error {
-	return fmt.Errorf("%s: at file offset %#x: %w", d.Path(), off, fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: at %v: %w", d.Path(), d.Place(off), fmt.Errorf(format, args...))
 }
 
 // refuse returns an error about a dump of a type, or of a machine, that is not read.

@@ -53,7 +53,7 @@ func open(ctx context.Context, in input.Reader, o image.Options) (*image.Draft, 
 		return nil, image.Interrupted(err, in.Path(), "reading where %d blocks are", len(p.found))
 	}
 	if len(p.found) == 0 {
-		return nil, fmt.Errorf("%s: no block of the dump is at file offset %#x: %s", in.Path(), firstBlock, p.stopped)
+		return nil, fmt.Errorf("%s: no block of the dump is at %v: %s", in.Path(), p.Place(firstBlock), p.stopped)
 	}
 	source := blocks.New(in, p.held(), int(p.block), p)
 	inner := input.Reader{ReaderAt: readerAt{source}, Size: source.Size(), Source: source}
@@ -119,7 +119,7 @@ func readHeader(in input.Reader) (*packing, error) {
 			Advice: "only LZNT1 is read, which is compression 2 of kind 1: uncompress it with Z2Dmp, of the Comae toolkit"}
 	}
 	if p.block == 0 || p.block > largestBlock || p.size == 0 {
-		return nil, fmt.Errorf("%s: at file offset 0x8: %#x bytes in blocks of %#x, which are 1 to %#x bytes", in.Path(), p.size, p.block, uint64(largestBlock))
+		return nil, fmt.Errorf("%s: at %v: %#x bytes in blocks of %#x, which are 1 to %#x bytes", in.Path(), in.Place(8), p.size, p.block, uint64(largestBlock))
 	}
 	return p, nil
 }
@@ -143,7 +143,7 @@ func (p *packing) index(ctx context.Context, limit *budget.Budget) error {
 		}
 		if len(p.found)%atOnce == 0 {
 			if err := limit.Take(atOnce*perItem, "the blocks of the image"); err != nil {
-				return fmt.Errorf("%s: block %d at file offset %#x: %w", p.Path(), len(p.found), off, err)
+				return fmt.Errorf("%s: block %d at %v: %w", p.Path(), len(p.found), p.Place(off), err)
 			}
 		}
 		if off < at || off+blockHeader > at+uint64(len(window)) {
@@ -163,7 +163,7 @@ func (p *packing) index(ctx context.Context, limit *budget.Budget) error {
 				p.stopped = wrong
 				return nil
 			}
-			p.damage = append(p.damage, fmt.Sprintf("block %d at file offset %#x is damaged and cannot be read: %s", len(p.found), off, wrong))
+			p.damage = append(p.damage, fmt.Sprintf("block %d at %v is damaged and cannot be read: %s", len(p.found), p.Place(off), wrong))
 			p.found = append(p.found, place{at: off})
 			off = next
 			continue
@@ -266,7 +266,7 @@ func (p *packing) report(img *image.Draft) {
 		return
 	}
 	last := p.found[len(p.found)-1]
-	img.Note("truncated or damaged: behind block %d at file offset %#x: %s: %#x of %#x bytes of the dump are there", len(p.found)-1, last.at, p.stopped, p.held(), p.size)
+	img.Note("truncated or damaged: behind block %d at %v: %s: %#x of %#x bytes of the dump are there", len(p.found)-1, p.Place(last.at), p.stopped, p.held(), p.size)
 	if img.Missing == 0 {
 		img.Lose(max(1, p.size-p.held())) // the dump inside has told what it misses, if it misses any
 	}

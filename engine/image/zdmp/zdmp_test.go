@@ -426,3 +426,15 @@ func TestSample(t *testing.T) {
 		t.Errorf("%d bytes differ, or %v; notes %q", len(got), err, img.Notes)
 	}
 }
+
+// What is wrong with the dump in the blocks is told with the block that has it: the dump's own offsets are none of the file.
+func TestPlacesAreThoseOfBlocks(t *testing.T) {
+	h := imagetest.WinHeader{Wide: true, Kind: 5}.String()
+	b := file(h+imagetest.Zeros(8192), 4096)
+	at := 0
+	for range len(h)/4096 + 1 { // the block behind those of the header
+		at += 1 + strings.Index(b[at:], "ZBLK")
+	}
+	_, err := open(t.Context(), imagetest.Reader([]byte(b)), image.Options{})
+	imagetest.CheckError(t, err, fmt.Sprintf("at offset %#x (in the block at file offset %#x): ", len(h), at-1))
+}

@@ -24,7 +24,7 @@ func TestExamples(t *testing.T) {
 	}
 	core, err := makeCore(`
 0x400000 r-x /usr/bin/prog =password= 4096*00 absent 4096
-0x7ffd1000 rw- [heap] 0810fd7f00000000 1010fd7f00000000 =hello 00 0000 0010005c3a7f0000 00100000 5000*00 7700690064006500740065007800740073002e00
+0x7ffd1000 rw- [heap] 0810fd7f00000000 1010fd7f00000000 =hello 00 0000 0010005c3a7f0000 00100000 5000*00 =https://example.org/ 00 7700690064006500740065007800740073002e00
 0x7f3a5c001000 r-x /usr/lib/libc.so.6 5000*00
 0x7f3a5d000000 rw- [stack] 0010005c3a7f0000 deadbeef 00000000 1000006000000000
 0x60000000 rw- - 3*0000000000000000210000000000000000000000000000000000000000000000 0000000000000000 2100000000000000 16*00
@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 	program := []byte(strings.Repeat(" ", 5000) + "usage: a program") // which the core did not save
 	dir := t.TempDir()
 	for name, b := range map[string][]byte{
-		"core.1234": core, "core": core, "dumps/core.1": core, "guest.raw": []byte("Linux version 6.1"),
+		"core.1234": core, "core": core, "dumps/core.1": core, "guest.raw": []byte("Linux version 6.1"), "vmcore": core,
 		"words.txt": []byte("needle\n"), "prog": program,
 		"rules.yar":   []byte(`rule login { strings: $a = "password=" condition: $a }`),
 		"rules/a.yar": []byte(`rule login { strings: $a = "password=" condition: #a > level }`), "files/usr/bin/prog": program,
@@ -68,11 +68,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s: %q is of another command", cmd.Name(), line)
 			}
 			there := strings.NewReplacer("/usr/bin/prog@", "prog@", "--modules", "--sysroot ./files")
-			sh := exec.Command(sh, "-c", there.Replace(line))
-			sh.Dir = dir
-			if out, err := sh.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", line, err, out)
-			}
+			checkCommand(t, sh, dir, there.Replace(line))
 		}
 		for _, sub := range cmd.Commands() {
 			check(sub)
@@ -81,6 +77,27 @@ func TestExamples(t *testing.T) {
 	check((&commands{a}).root(nil))
 	if examples < 10 {
 		t.Errorf("only %d examples", examples)
+	}
+}
+
+// checkCommand runs a command line in a folder. What stands before a pipe has to succeed by
+// itself too, since the exit code is that of the last program, and it is all that is run where
+// the program behind the pipe is not there.
+func checkCommand(t *testing.T, sh, dir, line string) {
+	t.Helper()
+	lines := []string{line}
+	if first, reader, piped := strings.Cut(line, " | "); piped {
+		lines[0] = first
+		if _, err := exec.LookPath(strings.Fields(reader)[0]); err == nil {
+			lines = append(lines, line)
+		}
+	}
+	for _, line := range lines {
+		cmd := exec.Command(sh, "-c", line)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
 	}
 }
 
@@ -128,11 +145,7 @@ func TestComingFrom(t *testing.T) {
 			commands++
 			// In this test, the program under the core is no ELF file.
 			command := strings.ReplaceAll(strings.ReplaceAll(quoted, "\x00", "|"), "--under ./prog", "--under ./prog@0x400000")
-			sh := exec.Command(sh, "-c", command)
-			sh.Dir = dir
-			if out, err := sh.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", command, err, out)
-			}
+			checkCommand(t, sh, dir, command)
 		}
 	}
 	if commands < 15 {
@@ -185,11 +198,7 @@ func TestReadmeCommands(t *testing.T) {
 				continue // the example is about a process that is not there
 			}
 			commands++
-			sh := exec.Command(sh, "-c", here.Replace(line))
-			sh.Dir = dir
-			if out, err := sh.CombinedOutput(); err != nil {
-				t.Errorf("%s: %s: %v\n%s", document, strings.TrimSpace(line), err, out)
-			}
+			checkCommand(t, sh, dir, here.Replace(strings.TrimSpace(line)))
 		}
 	}
 	if commands < 18 {

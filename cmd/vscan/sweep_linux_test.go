@@ -165,7 +165,10 @@ func TestSweepSetAside(t *testing.T) {
 		defer cmd.Process.Kill() // in case something below fails
 		args = []string{"sweep", "--resume", "swept", "--task-size", "2T"}
 		if round < 3 {
-			waitUntilUnderWay(t, dir, max(round, 1))
+			if !underWay(t, dir, max(round, 1)) {
+				cmd.Process.Kill()
+				t.Fatalf("round %d: the sweep does not begin: %v, %+v, told\n%s", round, cmd.Wait(), stateOf(t, filepath.Join(dir, "swept")), &told)
+			}
 		}
 		switch round {
 		case 0:
@@ -198,16 +201,16 @@ func TestSweepSetAside(t *testing.T) {
 	}
 }
 
-// waitUntilUnderWay waits until the first image of the sweep in a folder is searched, for the
-// nth time that counts, and the second is done.
-func waitUntilUnderWay(t *testing.T, dir string, n int) {
+// underWay waits until the first image of the sweep in a folder is searched, for the nth time
+// that counts, and the second is done. It reports whether that came.
+func underWay(t *testing.T, dir string, n int) bool {
 	for range 3000 {
 		if is := stateOf(t, filepath.Join(dir, "swept")); len(is) == 2 && is[0].State == state.Running && is[0].Tries == n && is[1].State == state.Done {
-			return
+			return true
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("the sweep does not begin")
+	return false
 }
 
 // stateOf returns the records of a sweep that may not have begun yet.

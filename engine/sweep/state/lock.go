@@ -33,7 +33,8 @@ func takeLock(ctx context.Context, dir string) (*lock, error) {
 	if err := outfile.MakePrivate(filepath.Join(dir, lockFile)); err != nil {
 		return nil, err
 	}
-	db, err := connect(dir, lockFile, "_pragma=synchronous(OFF)")
+	// Who asks for the activity has the lock for a moment; who works has it for longer than this waits.
+	db, err := connect(dir, lockFile, "_pragma=synchronous(OFF)&_pragma=busy_timeout(1000)")
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,8 @@ func isNew(ctx context.Context, dir string) error {
 	return err
 }
 
-// create makes the database. It has its name once it is whole.
+// create makes the database. Whoever reads it before it is whole finds no sweep in it, and may
+// hold it up for a moment.
 func create(ctx context.Context, dir string, l *lock, s *Setup) (*DB, error) {
 	if err := isNew(ctx, dir); err != nil { // made by who had the lock before
 		return nil, err
@@ -168,7 +169,7 @@ func create(ctx context.Context, dir string, l *lock, s *Setup) (*DB, error) {
 	if err := outfile.MakePrivate(filepath.Join(dir, File)); err != nil {
 		return nil, err
 	}
-	tables, err := connect(dir, File, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	tables, err := connect(dir, File, "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return nil, err
 	}
@@ -316,12 +317,23 @@ func openReads(ctx context.Context, dir string) (*sql.DB, error) {
 		return nil, err
 	}
 	var format int
-	switch err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'format'").Scan(&format); {
+	query := func() error {
+		return db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'format'").Scan(&format)
+	}
+	err = query()
+	if err != nil {
+		switch is, bad := has(ctx, dir); {
+		case bad != nil:
+		case !is:
+			db.Close()
+			return nil, &MissingError{dir}
+		default: // it may have been begun between the two looks
+			err = query()
+		}
+	}
+	switch {
 	case err != nil:
 		db.Close()
-		if is, bad := has(ctx, dir); !is && bad == nil {
-			return nil, &MissingError{dir}
-		}
 		return nil, unread(dir, err)
 	case format != Format:
 		db.Close()

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -433,6 +434,50 @@ func TestDiedAtTheBeginning(t *testing.T) {
 	must(t, err)
 	must(t, db.Close(false))
 	reopen(t, dir).Close(false)
+}
+
+// Who asks how a sweep is going, over and over, is in the way of none that begins or goes on.
+func TestBeginsWhileItIsRead(t *testing.T) {
+	for range testenv.Rounds(5, 20, 200) {
+		dir := t.TempDir()
+		ended := make(chan struct{})
+		var readers sync.WaitGroup
+		for range 3 {
+			readers.Go(func() {
+				for {
+					select {
+					case <-ended:
+						return
+					default:
+					}
+					r, err := Read(t.Context(), dir)
+					if err == nil {
+						_, err = r.Activity(t.Context())
+						err = errors.Join(err, r.Close())
+					}
+					if err != nil && !errors.As(err, new(*MissingError)) {
+						t.Errorf("reading: %v", err)
+					}
+				}
+			})
+		}
+		for again := range 3 {
+			begin := func() (*DB, error) { return Open(t.Context(), dir) }
+			if again == 0 {
+				begin = func() (*DB, error) { return Create(t.Context(), dir, &asks) }
+			}
+			db, err := begin()
+			if err == nil {
+				err = db.Close(false)
+			}
+			if err != nil {
+				t.Errorf("beginning for the %d. time: %v", again+1, err)
+				break
+			}
+		}
+		close(ended)
+		readers.Wait()
+	}
 }
 
 // A database that is not allowed to be read is another thing than none.

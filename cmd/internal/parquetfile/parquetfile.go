@@ -12,12 +12,15 @@ import (
 	"vscan/cmd/internal/rowstream"
 )
 
-// A group of rows is held in memory until it is written. It has groupRows rows at most, and
-// fewer where their texts have groupText bytes.
-const (
-	groupRows = 1 << 20
-	groupText = 64 << 20
-)
+// groupSize tells when a group of rows, which is held in memory until it is written, is full:
+// it has rows rows at most, and ends with the batch by which its texts have text bytes.
+type groupSize struct {
+	rows int
+	text int // bytes
+}
+
+// fullGroup is the size of the groups that Write writes.
+var fullGroup = groupSize{rows: 1 << 20, text: 64 << 20}
 
 // Write reads a table from r, in the form of package rowstream, and writes it to w as
 // parquet. The columns are required ones, in the order of the table. Columns of numbers
@@ -25,11 +28,16 @@ const (
 // a dictionary; columns of bytes are BYTE_ARRAY; all are compressed with snappy. Where Write returns an error, what it has written is
 // no table.
 func Write(w io.Writer, r io.Reader) error {
+	return write(w, r, fullGroup)
+}
+
+// write is Write with groups of a size.
+func write(w io.Writer, r io.Reader, group groupSize) error {
 	t, err := rowstream.NewReader(r)
 	if err != nil {
 		return err
 	}
-	f := &file{w: parquet.NewGenericWriter[any](w, schema(t.Columns()))}
+	f := &file{group: group, w: parquet.NewGenericWriter[any](w, schema(t.Columns()))}
 	for _, c := range t.Columns() {
 		f.kinds = append(f.kinds, c.Kind)
 	}
@@ -77,6 +85,7 @@ func tag(name, options string) reflect.StructTag {
 
 // file is the parquet file that is written.
 type file struct {
+	group  groupSize
 	kinds  []rowstream.Kind // of the columns
 	w      *parquet.GenericWriter[any]
 	rows   int             // how many rows the group has so far
@@ -93,7 +102,7 @@ func (f *file) batch(b *rowstream.Batch) error {
 		}
 	}
 	f.rows += b.Rows
-	if f.rows+rowstream.MaxRows <= groupRows && f.text < groupText {
+	if f.rows+rowstream.MaxRows <= f.group.rows && f.text < f.group.text {
 		return nil
 	}
 	f.rows, f.text = 0, 0

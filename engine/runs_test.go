@@ -17,7 +17,7 @@ import (
 // lies in scope is a run.
 func TestRuns(t *testing.T) {
 	rnd := testenv.Seeded(t, 19, 20)
-	found, rounds := 0, testenv.Rounds(20, 20, 120)
+	found, rounds := 0, testenv.Rounds(8, 8, 120)
 	for range rounds {
 		const end = 3000
 		memory := make([]int, end) // −1: a hole

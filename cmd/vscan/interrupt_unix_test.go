@@ -41,7 +41,7 @@ func TestInterrupts(t *testing.T) {
 	cases := interruptCases()
 	signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
 	names := slices.Sorted(maps.Keys(cases))
-	for _, name := range testenv.Some(t, len(names)/2, names) {
+	for _, name := range testenv.Some(t, len(names)/3, names) {
 		c := cases[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of the time is waiting

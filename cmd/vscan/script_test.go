@@ -89,7 +89,7 @@ func TestScripts(t *testing.T) {
 		t.Fatalf("no scripts: %v", err)
 	}
 	testscript.Run(t, testscript.Params{
-		Files: testenv.Some(t, len(files)/3, files),
+		Files: testenv.Some(t, len(files)/4, files),
 		Cmds:  scriptCommands,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(simd.EnvVar, os.Getenv(simd.EnvVar)) // so that the scripts run at each level

@@ -68,10 +68,7 @@ func TestKilled(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("files have names while they are written")
 	}
-	rounds := 60
-	if testing.Short() {
-		rounds = 10
-	}
+	rounds := testenv.Rounds(10, 15, 60)
 	rnd := testenv.Rand(t)
 	for _, what := range []string{"new", "replace"} {
 		dir := t.TempDir()

@@ -6,6 +6,8 @@ GO        ?= go
 FUZZTIME  ?= 30000x
 SOAK      ?= 1h
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# A module of its own, which ./... does not name.
+PARQUET    = cmd/vscan-parquet
 # What has goroutines of its own, the tests there in which they meet, and what is used by several.
 CONCURRENT = ./engine ./engine/shard ./engine/search ./engine/image/input ./engine/image/blocks ./engine/graph ./cmd/vscan/internal/...
 MEETING    = Cancel|Interrupt|Concurr|Worker|Stream|Shard|Pace|Changed|Begin|Compiled|Loss|Cache|Stitch|Ways|LetsGo|GoesAhead|Rests|Choose|Budget
@@ -17,14 +19,18 @@ all: lint test
 
 build:
 	CGO_ENABLED=0 $(GO) build -o . ./cmd/...
+	CGO_ENABLED=0 $(GO) -C $(PARQUET) build -o ../.. .
 
 test:
 	$(GO) test ./...
+	$(GO) -C $(PARQUET) test ./...
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt:"; gofmt -l .; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet ./... ./cmd/vscan/testdata/vscan-parquet
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) -C $(PARQUET) vet ./...
+	$(GO) -C $(PARQUET) run $(STATICCHECK) ./...
 
 # Goroutines meet in another order each time, so tests of that run three times.
 race:
@@ -39,16 +45,20 @@ levels:
 	VSCAN_LONG=1 VSCAN_TEST_LEVELS=$$(./bench/levels.sh) $(GO) test -count=1 ./engine/simd ./engine/simd/sets
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScanAgainstByteMap|TestScanInPlace|TestRuns|TestManyDenseNeedles|TestHitsStreamInBoundedMemory|TestRandomSpaces|TestProcessKinds|TestHostileRules|Test.*LikeYara|TestLikeYaraOnCores|TestRequire)$$' \
 	  ./engine ./engine/graph ./engine/image/proc ./patterns/yara ./docs
-	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestInterrupts|TestTutorials|TestPlacesRoundTrip|TestLeaksPlanted|TestSamples|TestParquet|TestWrite|TestMade|TestAdvice|TestProgramsBlockByBlock|TestCoreHeaps|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestScripts|TestInterrupts|TestTutorials|TestPlacesRoundTrip|TestLeaksPlanted|TestSamples|TestMade|TestAdvice|TestProgramsBlockByBlock|TestCoreHeaps|TestProcessPrograms|TestModulesAgainstGDB|TestSampleChains|TestTrack|TestEveryLayout.*|TestManyParts|TestSome)$$' \
 	  ./cmd/... ./engine/image/... ./engine/heap ./engine/graph ./engine/segtree ./patterns ./patterns/automaton ./patterns/yara ./internal/testenv
 	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestEstimate.*|TestPeakWithinBudget|TestExprs.*|TestStartsPartTheHits|TestWaiting|TestAgainst.*|TestWide|TestRandomLayouts|Test.*Interrupted)$$' \
 	  ./engine ./engine/graph ./engine/segtree ./engine/image/formats ./patterns/yara ./patterns/automaton
+	VSCAN_LONG=1 $(GO) test -count=1 -run '^(TestExport.*|TestSweepExport.*|TestSweepDocument|TestModesOfWhatIsWritten|TestWritesOverNothingThatItReads|TestNoRoom|TestKilledLeavesNothing)$$' ./cmd/vscan
+	VSCAN_LONG=1 $(GO) -C $(PARQUET) test -count=1 ./...
 	for level in $$(./bench/levels.sh | tr , ' '); do \
 	  VSCAN_KERNEL=$$level $(GO) test -count=1 -short -run 'Scripts|Samples|Sweep|Graph' ./cmd/vscan || exit 1; done
 
 purego:
 	$(GO) vet -tags purego ./...
 	$(GO) test -tags purego -short ./...
+	$(GO) -C $(PARQUET) vet -tags purego ./...
+	$(GO) -C $(PARQUET) test -tags purego -short ./...
 
 # Needs qemu-user-static.
 arm64:
@@ -58,10 +68,12 @@ arm64:
 cross:
 	for target in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
 	  echo $$target; \
-	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./... || exit 1; done
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./... && \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) -C $(PARQUET) build -o /dev/null ./... || exit 1; done
 	for target in linux/arm64 darwin/arm64 windows/amd64; do \
 	  echo vet $$target; \
-	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./... || exit 1; done
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./... && \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) -C $(PARQUET) vet ./... || exit 1; done
 
 # Each target for FUZZTIME; a package is fuzzed target by target. Targets are looked for in
 # the source: to ask each package would build the tests of all.
@@ -69,7 +81,7 @@ fuzz:
 	for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
 	    echo "$${file%/*} $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $${file%/*} || exit 1; done; done
+	    $(GO) -C $${file%/*} test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x || exit 1; done; done
 
 # All that is long, for SOAK (90s, 20m, 1h); goes on after a failure and ends with a summary.
 soak:

@@ -67,6 +67,7 @@ summary() {
 
 s=$(seed)
 job 40 "tests at full length, VSCAN_SEED=$s" env VSCAN_LONG=1 VSCAN_SEED="$s" "$GO" test -count=1 -timeout=2h ./...
+job 40 "tests of vscan-parquet at full length" env VSCAN_LONG=1 VSCAN_SEED="$s" "$GO" -C cmd/vscan-parquet test -count=1 -timeout=2h ./...
 s=$(seed)
 job 55 "race, VSCAN_SEED=$s" env VSCAN_SEED="$s" make race
 job 65 "differential checks" make check
@@ -81,7 +82,7 @@ for i in "${!targets[@]}"; do
   read -r dir target <<<"${targets[i]}"
   seconds=$(($(left 85) / (${#targets[@]} - i)))
   ((seconds > 0)) || seconds=1
-  job 90 "$target" "$GO" test -run '^$' -fuzz "^$target\$" -fuzztime "${seconds}s" -fuzzminimizetime 100x "$dir"
+  job 90 "$target" "$GO" -C "$dir" test -run '^$' -fuzz "^$target\$" -fuzztime "${seconds}s" -fuzzminimizetime 100x
 done
 
 random=$("$GO" list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | sed -n 's, .*vscan/internal/testenv.*,,p')

@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,6 +78,7 @@ var imports = map[string][]string{
 	"vscan/internal/outfile":               nil, // all files that are written
 	"vscan/internal/webpage":               nil, // what pages for a browser share
 	"vscan/internal/testenv/pagetest":      nil, // for tests
+	"vscan/internal/testenv/noticetest":    nil, // for tests
 	"vscan/engine/graph/view":              {"graph", "webpage", "wording", "addr", "budget"},
 	"vscan/engine/heap":                    {"engine", "addr", "interrupt", "budget"},
 	"vscan/engine/heap/heaptest":           {"engine", "addr"}, // for tests
@@ -89,11 +92,12 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/companion":   {"rowstream", "console"},
 	"vscan/cmd/vscan/internal/export":      {"lines", "state", "report", "companion", "rowstream", "outfile", "wording", "addr", "interrupt"},
 	"vscan/docs":                           nil,
-	// Programs beside vscan get tables from it, and know nothing of memory.
-	"vscan/cmd/vscan-parquet":        {"parquetfile", "rowstream"},
-	"vscan/cmd/internal/parquetfile": {"rowstream"},
-	"vscan/bench":                    {"image", "formats", "mmap", "engine", "patterns", "simd", "addr", "spin"},
-	"vscan/bench/ways":               {"spin"},
+	// Programs beside vscan get tables from it, and know nothing of memory. Each is a module of
+	// its own (programs).
+	"vscan/cmd/vscan-parquet":                      {"parquetfile", "rowstream"},
+	"vscan/cmd/vscan-parquet/internal/parquetfile": {"rowstream"},
+	"vscan/bench":      {"image", "formats", "mmap", "engine", "patterns", "simd", "addr", "spin"},
+	"vscan/bench/ways": {"spin"},
 }
 
 // dependencies has the packages of vscan that may import a package from outside.
@@ -112,7 +116,7 @@ var dependencies = map[string][]string{
 	"github.com/klauspost/compress/zlib":  {"vscan/engine/image/kdump", "vscan/engine/image/packed"},
 	"github.com/klauspost/compress/s2":    {"vscan/engine/image/kdump", "vscan/engine/image/lime", "vscan/engine/image/packed", "vscan/engine/image/imagetest"},
 	"github.com/anchore/go-lzo":           {"vscan/engine/image/kdump"},
-	"github.com/parquet-go/parquet-go":    {"vscan/cmd/internal/parquetfile"},
+	"github.com/parquet-go/parquet-go":    {"vscan/cmd/vscan-parquet/internal/parquetfile"},
 	"github.com/spf13/cobra":              {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/graphcmd"},
 	"github.com/spf13/pflag":              {"vscan/cmd/vscan", "vscan/cmd/vscan/internal/cli"},
 	"golang.org/x/term":                   {"vscan/cmd/vscan/internal/cli", "vscan/cmd/vscan/internal/console"},
@@ -149,6 +153,87 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
+}
+
+// programs are the folders, below the top one, of programs beside vscan that are modules of their
+// own: who uses vscan as a library gets none of what they require, and its tests compile none of it.
+var programs = []string{"cmd/vscan-parquet"}
+
+// Imports run one way in modules of their own, too. Their files are read, for go list would want
+// the modules that they require.
+func TestImportsOfPrograms(t *testing.T) {
+	for _, program := range programs {
+		for _, file := range goFiles(t, os.DirFS("../"+program), false) {
+			f, err := parser.ParseFile(token.NewFileSet(), "../"+program+"/"+file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range f.Imports {
+				to, err := strconv.Unquote(i.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkImport(t, path.Join("vscan", program, path.Dir(file)), to)
+			}
+		}
+	}
+}
+
+// A module of its own has the version of Go that vscan has and the same versions of all that both require, so that
+// what is tested there is what vscan uses, and nothing is compiled twice. What it alone requires, vscan
+// does not have in its go.sum.
+func TestModulesAgree(t *testing.T) {
+	vscan := readModule(t, "..")
+	sums, err := os.ReadFile("../go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range programs {
+		m := readModule(t, "../"+program)
+		if m.Go != vscan.Go || m.Toolchain != vscan.Toolchain {
+			t.Errorf("%s: go %s %s, and vscan has go %s %s", program, m.Go, m.Toolchain, vscan.Go, vscan.Toolchain)
+		}
+		if m.Module.Path != "vscan/"+program {
+			t.Errorf("%s is the module %s", program, m.Module.Path)
+		}
+		for other, version := range m.versions() {
+			if want, both := vscan.versions()[other]; both && version != want {
+				t.Errorf("%s requires %s %s, and vscan %s", program, other, version, want)
+			} else if !both && other != "vscan" && strings.Contains(string(sums), "\n"+other+" ") {
+				t.Errorf("%s requires %s, and vscan, which does not, has a sum of it: go mod tidy", program, other)
+			}
+		}
+	}
+}
+
+// module is what a go.mod says.
+type module struct {
+	Module        struct{ Path string }
+	Go, Toolchain string
+	Require       []struct{ Path, Version string }
+}
+
+func readModule(t *testing.T, folder string) (m module) {
+	t.Helper()
+	edit := exec.Command("go", "mod", "edit", "-json")
+	edit.Dir = folder
+	out, err := edit.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", folder, err)
+	}
+	if err := json.Unmarshal(out, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// versions returns the versions that a module requires of others, by their paths.
+func (m module) versions() map[string]string {
+	all := map[string]string{}
+	for _, r := range m.Require {
+		all[r.Path] = r.Version
+	}
+	return all
 }
 
 func checkImport(t *testing.T, from, to string) {

@@ -11,8 +11,8 @@ import (
 	"io"
 	"os"
 
-	"vscan/cmd/internal/parquetfile"
 	"vscan/cmd/internal/rowstream"
+	"vscan/cmd/vscan-parquet/internal/parquetfile"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -35,7 +35,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // advised returns an error with advice behind it, where there is any.
 func advised(err error) error {
 	if errors.Is(err, rowstream.ErrVersion) {
-		return fmt.Errorf("%w; if vscan has started this, the two are of different versions: go install ./cmd/... installs both", err)
+		return fmt.Errorf("%w; if vscan has started this, the two are of different versions: install both from one source", err)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ func TestExportLooksForCompanion(t *testing.T) {
 	vscan, g := alone(t), gameGraph(t)
 	out := filepath.Join(t.TempDir(), "out.parquet")
 	code, said := exportWith(t, vscan, "/nowhere", g, out)
-	if code != cli.ExitError || strings.Count(said, "\n") != 1 || !strings.Contains(said, "go install ./cmd/...") {
+	if code != cli.ExitError || strings.Count(said, "\n") != 1 || !strings.Contains(said, "go install -C cmd/vscan-parquet .") {
 		t.Errorf("without a companion: %d, %q", code, said)
 	}
 	if code, said = exportWith(t, vscan, os.Getenv("PATH"), g, out); code != 0 || said != "" {

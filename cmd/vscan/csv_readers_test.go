@@ -98,7 +98,7 @@ func TestCSVReaders(t *testing.T) {
 	for _, r := range readers {
 		t.Run(r.name, func(t *testing.T) {
 			missing := t.Skipf
-			if os.Getenv("VSCAN_TEST_CSV") != "" {
+			if os.Getenv(csvVar) != "" {
 				missing = t.Fatalf
 			}
 			if _, err := exec.LookPath(r.needs); err != nil {

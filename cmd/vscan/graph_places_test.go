@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
-
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
@@ -51,8 +49,9 @@ func gameGraph(t *testing.T) string {
 
 // A word has the same offset in its module in all outputs.
 func TestOnePlaceEverywhere(t *testing.T) {
+	keepTables(t)
 	g := gameGraph(t)
-	page, table := filepath.Join(t.TempDir(), "page.html"), filepath.Join(t.TempDir(), "edges.parquet")
+	page := filepath.Join(t.TempDir(), "page.html")
 	text := func(args ...string) string { return string(vscan(t, []int{0}, append([]string{"graph"}, args...)...)) }
 	text("view", g, "-o", page, "--target", "0x10010")
 	html, err := os.ReadFile(page)
@@ -86,14 +85,10 @@ func TestOnePlaceEverywhere(t *testing.T) {
 	}
 	checkPage(t, html)
 
-	text("export", g, "--to", "parquet", "-o", table)
-	rows, err := parquet.ReadFile[parquetEdge](table)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := tableRows(t, []byte(text("export", g, "--to", "parquet")))
 	found := false
 	for _, r := range rows {
-		found = found || r.Src == 0x405150 && r.SrcModule == "/opt/game" && r.SrcModuleOffset == 0x5150
+		found = found || r["src"] == uint64(0x405150) && r["src_module"] == "/opt/game" && r["src_module_offset"] == uint64(0x5150)
 	}
 	if !found {
 		t.Errorf("parquet: %+v", rows)

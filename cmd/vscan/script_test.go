@@ -8,12 +8,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,9 +29,9 @@ import (
 	"vscan/internal/wording"
 )
 
-// TestMain builds the programs as users do, and puts them where commands are looked for
-// first. The program of the tests could be run in their place, but it has all that the
-// tests need besides, and takes twice as long to start, some thousand times.
+// TestMain builds the programs as users do (but for what realParquet says), and puts them where
+// commands are looked for first. The program of the tests could be run in their place, but it has
+// all that the tests need besides, and takes twice as long to start, some thousand times.
 func TestMain(m *testing.M) {
 	os.Exit(withPrograms(m.Run))
 }
@@ -48,25 +48,24 @@ func withPrograms(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-ldflags=-s -w"}, likeTests(), []string{"-o", dir + string(os.PathSeparator), ".", "../" + companion.Parquet})...)
-	if said, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build, err, said)
+	flag.Parse() // which tells how long the tests take
+	if err := buildPrograms(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return run()
 }
 
-// likeTests returns the flags that a program is built with like the tests.
-func likeTests() []string {
-	var flags []string
-	info, _ := debug.ReadBuildInfo()
-	for _, s := range info.Settings {
-		if slices.Contains([]string{"-race", "-tags"}, s.Key) {
-			flags = append(flags, s.Key+"="+s.Value)
-		}
+// buildPrograms builds vscan and its companion in a folder.
+func buildPrograms(dir string) error {
+	const standsIn = "./testdata/" + companion.Parquet
+	if !realParquet() {
+		standIn = dir
+		return testenv.Build(".", dir, ".", standsIn)
 	}
-	return flags
+	standIn = filepath.Join(dir, "standin")
+	return errors.Join(testenv.Build(".", dir, "."), testenv.Build("../"+companion.Parquet, dir, "."), testenv.Build(".", standIn, standsIn))
 }
 
 // program returns the path of vscan.

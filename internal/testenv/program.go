@@ -1,7 +1,11 @@
 package testenv
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"runtime/debug"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -16,4 +20,22 @@ func WriteProgram(t testing.TB, path string, code []byte) {
 	if err := os.WriteFile(path, code, 0o755); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Build builds programs into a folder: packages, as go build takes them in the folder from. They are
+// built as the tests are, with the race detector or without, and with their tags.
+func Build(from, into string, packages ...string) error {
+	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", into + string(os.PathSeparator)}
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if slices.Contains([]string{"-race", "-tags"}, s.Key) {
+			args = append(args, s.Key+"="+s.Value)
+		}
+	}
+	build := exec.Command("go", append(args, packages...)...)
+	build.Dir = from
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", build, err, said)
+	}
+	return nil
 }

@@ -60,7 +60,7 @@ func find(name string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("the program %s is needed for this, and is neither beside vscan nor in PATH: go install ./cmd/... installs both", name)
+		return "", fmt.Errorf("the program %s is needed for this, and is neither beside vscan nor in PATH: go install -C cmd/%s . installs it, where the source of vscan is", name, name)
 	}
 	return path, nil
 }

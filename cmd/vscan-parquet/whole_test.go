@@ -28,7 +28,8 @@ import (
 // programs is the folder that has vscan and, beside it, this program.
 var programs string
 
-// TestMain builds the two as users do.
+// TestMain builds the two as users do. What go test remembers of these tests it does not forget
+// where vscan has changed: run them with -count=1.
 func TestMain(m *testing.M) {
 	os.Exit(withPrograms(m.Run))
 }

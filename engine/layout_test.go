@@ -347,3 +347,23 @@ func goFiles(t *testing.T, fsys fs.FS, tests bool) (files []string) {
 	}
 	return files
 }
+
+// The places in the code that the documents for makers name are there.
+func TestDocumentsNameWhatIsThere(t *testing.T) {
+	place := regexp.MustCompile("`((?:internal|engine|patterns|cmd|docs|bench)/[A-Za-z0-9_./-]+)`")
+	for _, name := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
+		text, err := os.ReadFile("../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := place.FindAllSubmatch(text, -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no place", name)
+		}
+		for _, m := range named {
+			if _, err := os.Stat("../" + string(m[1])); err != nil {
+				t.Errorf("%s names %s: %v", name, m[1], err)
+			}
+		}
+	}
+}

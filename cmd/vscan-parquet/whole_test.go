@@ -20,7 +20,7 @@ import (
 	"vscan/cmd/internal/rowstream"
 	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 	"vscan/internal/testenv"
 	"vscan/internal/wording"
 )
@@ -97,25 +97,6 @@ type hit struct {
 	File         string `parquet:"file,dict,snappy"`
 }
 
-// graphOf makes a graph of mappings, and returns it and its file.
-func graphOf(t *testing.T, mappings ...engine.Mapping) (*graph.Graph, string) {
-	t.Helper()
-	space, err := engine.NewSpace(mappings...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "g")
-	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
-		t.Fatal(err)
-	}
-	g, err := graph.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { g.Close() })
-	return g, path
-}
-
 // What is read from a parquet file is what was written to it, also where there are more rows
 // than a group has.
 func TestParquet(t *testing.T) {
@@ -129,7 +110,8 @@ func TestParquet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, path := graphOf(t, m)
+	path := graphtest.File(t, m)
+	g := graphtest.Open(t, path)
 	out := filepath.Join(t.TempDir(), "out")
 	vscan(t, "graph", "export", path, "--to", "parquet", "-o", out)
 	rows, err := parquet.ReadFile[edge](out)
@@ -185,7 +167,7 @@ func TestEdgesAreThoseOfCSV(t *testing.T) {
 		all = append(all, mapping(t, name, addr.Addr(0x1000000+0x1000*i), 0, 0x20040, 0x405008))
 	}
 	all = append(all, mapping(t, "", 0x10000, 0, 0x1000008))
-	_, path := graphOf(t, all...)
+	path := graphtest.File(t, all...)
 	out := filepath.Join(t.TempDir(), "out")
 	vscan(t, "graph", "export", path, "--to", "parquet", "-o", out)
 	compareCSV(t, out, vscan(t, "graph", "export", path, "--to", "csv"))

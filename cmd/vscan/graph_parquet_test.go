@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"maps"
-	"path/filepath"
 	"testing"
 
 	"vscan/cmd/internal/rowstream"
 	"vscan/cmd/vscan/internal/graphcmd"
 	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 )
 
 // The table of which parquet is made has every edge, in order, also where there are more than
@@ -25,19 +24,7 @@ func TestTableOfEdges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	space, err := engine.NewSpace(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "g")
-	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
-		t.Fatal(err)
-	}
-	g, err := graph.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
+	g := graphtest.Open(t, graphtest.File(t, m))
 	var out bytes.Buffer
 	if err := graphcmd.WriteEdges(t.Context(), &out, g, []addr.Range{addr.All}, "parquet"); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 )
 
 // gameGraph returns a graph of a program whose data lie 0x5000 above its load base,
@@ -31,20 +31,12 @@ func gameGraph(t *testing.T) string {
 		m.Perm, m.NameOffset, m.File = engine.PermKnown|engine.PermRead|engine.PermWrite, offset, strings.HasPrefix(name, "/")
 		return m
 	}
-	space, err := engine.NewSpace(
+	return graphtest.File(t,
 		mapping("/opt/game", 0x400000, 0x1000, 0, nil),
 		mapping("/opt/game", 0x405000, 0x1000, 0x5000, map[addr.Addr]uint64{0x405150: 0x10010}),
 		mapping("[heap]", 0x10000, 0x1000, 0, map[addr.Addr]uint64{0x10010: 0x405150, 0x10018: 0x20038}),
 		mapping("late", 0x20038, 0x100, 0, map[addr.Addr]uint64{0x20048: 0x10010}),
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "g")
-	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // A word has the same offset in its module in all outputs.

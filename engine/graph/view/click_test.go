@@ -12,6 +12,7 @@ import (
 	"vscan/engine"
 	"vscan/engine/addr"
 	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 	"vscan/engine/image"
 	"vscan/engine/image/formats"
 	"vscan/internal/testenv/pagetest"
@@ -147,7 +148,7 @@ func TestViewClicks(t *testing.T) {
 			m.Perm = perm | engine.PermKnown
 			return m
 		}
-		small := build(t, words("/usr/bin/prog", 0x1000, engine.PermRead|engine.PermWrite, 0x2000, 0x2008),
+		small := graphtest.File(t, words("/usr/bin/prog", 0x1000, engine.PermRead|engine.PermWrite, 0x2000, 0x2008),
 			words("heap", 0x2000, engine.PermRead|engine.PermWrite, 0x1000, 0, 0x1008))
 		clicks(t, tools, "small", small, heatBytes)
 	})
@@ -200,5 +201,5 @@ func pythonGraph(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	return build(t, img.Mappings...)
+	return graphtest.File(t, img.Mappings...)
 }

@@ -3,12 +3,11 @@ package view
 import (
 	"encoding/base64"
 	"math/bits"
-	"path/filepath"
 	"testing"
 
 	"vscan/engine"
 	"vscan/engine/addr"
-	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 	"vscan/internal/testenv"
 )
 
@@ -190,19 +189,7 @@ func TestHeatAxis(t *testing.T) {
 	}
 	mappings = append(mappings, engine.Mapping{Range: addr.Range{First: reserve, Last: reserve + 16<<40 - 1}, State: engine.Absent, Name: "reserve"})
 	for _, some := range []int{0, 8800} { // many mappings, some
-		space, err := engine.NewSpace(mappings[some:]...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "g")
-		if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
-			t.Fatal(err)
-		}
-		g, err := graph.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer g.Close()
+		g := graphtest.Open(t, graphtest.File(t, mappings[some:]...))
 		a, err := newHeatAxis(t.Context(), g, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"vscan/engine/addr"
 	"vscan/engine/budget"
 	"vscan/engine/graph"
+	"vscan/engine/graph/graphtest"
 	"vscan/internal/testenv"
 	"vscan/internal/testenv/pagetest"
 )
@@ -45,20 +46,6 @@ func writePage(t *testing.T, path string, write func(io.Writer) error) {
 	}
 }
 
-// build writes the graph of mappings, and returns its path.
-func build(t *testing.T, mappings ...engine.Mapping) string {
-	t.Helper()
-	space, err := engine.NewSpace(mappings...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "g")
-	if _, err := graph.BuildFile(t.Context(), space, addr.LE64, graph.Options{}, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // manyRegions writes a graph with many regions and hubs, and returns its path.
 func manyRegions(t *testing.T) string {
 	t.Helper()
@@ -81,7 +68,7 @@ func manyRegions(t *testing.T) string {
 		m.Perm = engine.PermKnown | engine.PermRead | engine.PermWrite
 		mappings = append(mappings, m)
 	}
-	return build(t, mappings...)
+	return graphtest.File(t, mappings...)
 }
 
 // The page stays below 5 MB, whatever the graph.
@@ -122,7 +109,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := graph.Open(t.Context(), build(t, m))
+	g, err := graph.Open(t.Context(), graphtest.File(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,8 +53,14 @@ func TestChooserCosts(t *testing.T) {
 		for _, noise := range []float64{0, 0.05, 0.3} {
 			t.Run(fmt.Sprintf("%s/noise=%v", name, noise), func(t *testing.T) {
 				rnd := testenv.Rand(t)
+				// One pass of ten may take more than the bound where there is much noise. The
+				// median of a few then exceeds it once in some hundred runs of this test.
+				rounds := testenv.Rounds(21, 31, 61)
+				if noise == 0 {
+					rounds = 1
+				}
 				var times []float64
-				for range testenv.Rounds(5, 9, 30) {
+				for range rounds {
 					took, fixed := goThrough(rnd, file, noise)
 					times = append(times, float64(took)/float64(min(fixed[read], fixed[mapped])))
 				}

@@ -54,43 +54,39 @@ next_group512:
 	CMPQ literalState_count(DI), $1
 	JE   one512
 
-	// There is a pair. R14 has which bytes of the vector before equal probe 1.
-	MOVQ     literalState_distance(DI), R13
-	MOVQ     R13, R15
-	NEGQ     R15               // shifts are modulo 64, so this is 64 − distance
-	LEAQ     64(R8), AX
-	CMPQ     AX, R9
-	JGT      rest512
-	VPCMPEQB (CX)(R8*1), Z1, K2
-	KMOVQ    K2, R14
-	SHLXQ    R15, R14, R14
-	XORL     DI, DI
-
-	// This loop has too much to do for the processor to get far ahead by itself, so memory is asked for
-	// ahead, by 4 KiB.
+	// Memory is asked for ahead, by 4 KiB.
 pair512:
-	LEAQ  256(R8), AX
-	CMPQ  AX, R9
-	JGT   restpair512
+	LEAQ       256(R8), R13
+	CMPQ       R13, R9
+	JGT        rest512
 	PREFETCHT0 4096(BX)(R8*1)
 	PREFETCHT0 4160(BX)(R8*1)
 	PREFETCHT0 4224(BX)(R8*1)
 	PREFETCHT0 4288(BX)(R8*1)
-	PAIR512(0)
-	PAIR512(64)
-	PAIR512(128)
-	PAIR512(192)
-	ADDQ  $256, R8
-	TESTQ DI, DI
-	JZ    pair512
-	MOVQ  st+0(FP), DI
-	INCQ  literalState_near(DI)
-	MOVQ  R8, R13
-	SUBQ  $256, R8
-	JMP   vector512
+	PAIR(0, Y2)
+	PAIR(32, Y3)
+	PAIR(64, Y4)
+	PAIR(96, Y5)
+	PAIR(128, Y6)
+	PAIR(160, Y7)
+	PAIR(192, Y8)
+	PAIR(224, Y9)
+	VPMINUB   Y2, Y3, Y2
+	VPMINUB   Y4, Y5, Y4
+	VPMINUB   Y6, Y7, Y6
+	VPMINUB   Y8, Y9, Y8
+	VPMINUB   Y2, Y4, Y2
+	VPMINUB   Y6, Y8, Y6
+	VPMINUB   Y2, Y6, Y2
+	VPTESTNMB Y2, Y2, K1
+	KORTESTQ  K1, K1
+	JNZ       found512
+	MOVQ      R13, R8
+	JMP       pair512
 
-restpair512:
-	MOVQ st+0(FP), DI
+found512:
+	INCQ literalState_near(DI)
+	JMP  vector512
 
 rest512:
 	MOVQ R9, R13

@@ -12,8 +12,8 @@ var literalsAssembled = []implementation[*literalPlan]{
 // These are all CPU features that the instructions of each kernel need.
 var (
 	literalAVX2Needs   = features{fAVX, fAVX2, fBMI1, fBMI2, fPOPCNT}
-	literalAVX512Needs = features{fAVX, fAVX512F, fAVX512BW, fBMI1, fBMI2, fPOPCNT}
-	literalVBMI2Needs  = features{fAVX, fAVX512F, fAVX512BW, fBMI2, fPOPCNT, fAVX512VBMI2}
+	literalAVX512Needs = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI1, fBMI2, fPOPCNT}
+	literalVBMI2Needs  = features{fAVX, fAVX2, fAVX512F, fAVX512BW, fAVX512VL, fBMI2, fPOPCNT, fAVX512VBMI2}
 )
 
 //go:noescape

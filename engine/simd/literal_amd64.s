@@ -16,14 +16,13 @@
 // this:
 //
 //  1. All starts are reported, into a buffer; no call returns at a hit.
-//  2. With AVX-512, the loop over pairs loads each byte once, as Hyperscan's Noodle
-//     does (src/hwlm/noodle_engine_avx512.c): a vector is compared with both probes,
-//     and the mask of the one that comes first in the literal, moved on by the
-//     distance between them, is held against the other; what it loses at its end
-//     is kept for the vector behind. With AVX2 masks are dear, so there are two
-//     loads a vector, of which the one that comes first in memory is not aligned:
-//     it reads lines that the other load has brought. On Zen 4 that reached 0.99 of
-//     a plain read, and one load with masks 0.84.
+//  2. The loop over pairs has two loads of 32 bytes for each 32 starts, with AVX-512,
+//     too. The one that comes first in memory is not aligned: it reads lines that the
+//     other load has brought. On Zen 4 that reached 0.99 of a plain read. Loads of 64 bytes
+//     are faster in caches and slower from main memory: on Zen 5, of a plain read, 0.75
+//     where both are such loads, 0.80 where each byte is loaded once and the masks of both
+//     probes are moved over each other, as Hyperscan's Noodle does
+//     (src/hwlm/noodle_engine_avx512.c), and 0.90 to 0.95 this way.
 //  3. There is one branch for a group of vectors. A group that has the pair is gone
 //     through vector by vector. How many groups that were is counted: see
 //     literal_tune.go.
@@ -38,21 +37,10 @@
 //
 // Registers: see scan_amd64.h. BX is base + off0, CX base + off1.
 
-// PAIR512 sets bits in DI where both probes agree in the vector at R8 + at: a byte of
-// it equals probe 0, and the byte that is R13 bytes before it equals probe 1. R14 has
-// where the bytes of the vector before equal probe 1; R15 is 64 less R13.
-#define PAIR512(at) \
-	VMOVDQA64 (at)(BX)(R8*1), Z2   \
-	VPCMPEQB  Z2, Z1, K2           \
-	VPCMPEQB  Z2, Z0, K1           \
-	SHRXQ     R15, R14, R14        \ // the last lanes of the vector before become the first ones
-	KMOVQ     K2, DX               \
-	SHLXQ     R13, DX, AX          \
-	ORQ       AX, R14              \
-	KMOVQ     K1, AX               \
-	ANDQ      AX, R14              \
-	ORQ       R14, DI              \
-	MOVQ      DX, R14
+// PAIR leaves zeros in t where both probes agree with the 32 starts from R8 + at.
+#define PAIR(at, t) \
+	VPXOR      at(BX)(R8*1), Y0, t          \
+	VPTERNLOGQ $0xf6, at(CX)(R8*1), Y1, t   // t | (memory ^ Y1)
 
 #define LOAD_LANES \
 	LANES

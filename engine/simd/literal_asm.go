@@ -6,11 +6,10 @@ import "unsafe"
 
 // literalState is what the assembly is handed.
 type literalState struct {
-	blk      block
-	probes   *probe // the first two are compared at every start, the others where these agree
-	count    int    // the number of probes, at least 1
-	distance int    // in bytes, from the second probe to the first, 1 to 63
-	near     int    // the number of groups in which the first probes agreed somewhere; a call adds to it
+	blk    block
+	probes *probe // the first two are compared at every start, the others where these agree
+	count  int    // the number of probes, at least 1
+	near   int    // the number of groups in which the first probes agreed somewhere; a call adds to it
 }
 
 // literalRun is one Scan: the calls of assembly and what lies between them.
@@ -45,8 +44,5 @@ func (r *literalRun) more(from int) bool {
 	}
 	probes := r.plan.tuned.Load().probes
 	r.st.probes, r.st.count, r.st.near, r.began = unsafe.SliceData(probes), len(probes), 0, blk.pos
-	if len(probes) > 1 {
-		r.st.distance = int(probes[0].off) - int(probes[1].off)
-	}
 	return blk.more(int(probes[0].off), r.end, 1)
 }

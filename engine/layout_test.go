@@ -87,7 +87,7 @@ var imports = map[string][]string{
 	"vscan/cmd/vscan/internal/console":     nil,
 	"vscan/cmd/vscan/internal/consoletest": nil, // for tests
 	"vscan/cmd/vscan/internal/report":      {"console", "wording", "search", "layered", "image", "engine", "patterns", "yara", "addr"},
-	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit"},
+	"vscan/cmd/vscan/internal/cli":         {"console", "outfile", "wording", "search", "layered", "where", "graph", "image", "formats", "engine", "patterns", "simd", "addr", "budget", "memlimit", "mmap"},
 	"vscan/cmd/vscan/internal/graphcmd":    {"cli", "report", "console", "wording", "rowstream", "view", "graph", "heap", "layered", "where", "image", "engine", "simd", "addr", "budget", "outfile", "companion"},
 	"vscan/cmd/vscan":                      {"sweep", "graphcmd", "cli", "outfile", "memlimit", "throttle", "nice", "interrupt", "report", "docs", "console", "wording", "search", "layered", "where", "image", "engine", "patterns", "sets", "yara", "simd", "addr", "budget", "summary", "state", "compare", "export", "companion", "local"},
 	"vscan/cmd/vscan/internal/companion":   {"rowstream", "console"},

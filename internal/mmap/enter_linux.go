@@ -18,3 +18,8 @@ func Enter(b []byte) error { return unix.Madvise(b, unix.MADV_POPULATE_READ) }
 // not in the page cache.
 // Source: posix_fadvise(2), POSIX_FADV_SEQUENTIAL.
 func Sequential(f *os.File) { unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_SEQUENTIAL) }
+
+// Huge asks for huge pages behind b, memory that is not of a file and begins with a page, wherever
+// it was not touched yet. Source: madvise(2), MADV_HUGEPAGE; without transparent huge pages
+// nothing happens.
+func Huge(b []byte) { unix.Madvise(b, unix.MADV_HUGEPAGE) }

@@ -12,6 +12,7 @@ import (
 
 	"vscan/engine/budget"
 	"vscan/internal/memlimit"
+	"vscan/internal/mmap"
 	"vscan/internal/wording"
 )
 
@@ -39,6 +40,16 @@ const (
 
 	// leastBudget is the least that a command may take, in bytes.
 	leastBudget = 16 << 20
+
+	// largeFrom is how many bytes a command takes before what the system allows is found out,
+	// and before hugePages is called.
+	largeFrom = 1 << 20
+
+	// hugeHeap is for how many bytes of the heap huge pages are asked for, and hugeBudget what a
+	// command may take at least where that is done: it takes address space, and memory by
+	// 2 MiB at a time.
+	hugeHeap   = 128 << 20
+	hugeBudget = 512 << 20
 )
 
 // MemoryVar adds the flag --memory to a command.
@@ -50,7 +61,7 @@ func (a *App) MemoryVar(cmd *cobra.Command) {
 // once more is taken than any command may: every start would pay for it.
 func (a *App) Budget() *budget.Budget {
 	if a.memory.budget == nil {
-		a.memory.budget = budget.NewAsked(leastBudget, a.memory.limit)
+		a.memory.budget = budget.NewAsked(largeFrom, a.memory.limit)
 	}
 	return a.memory.budget
 }
@@ -62,14 +73,22 @@ func (a *App) FixedBudget() *budget.Budget {
 	return a.Budget()
 }
 
-// limit returns how many bytes the command may take. It has Go's runtime collect garbage in
-// time for it.
+// limit returns how many bytes the command may take, for a command that takes much. It has Go's
+// runtime collect garbage in time for it, and asks for huge pages.
 func (m *memory) limit() uint64 {
 	size := m.size
 	if size == 0 {
 		size = memlimit.Machine() / 4
 	}
-	for _, l := range []memlimit.Limit{spaceLimit(addressSpace()), groupLimit(memlimit.Groups())} {
+	space, threads := addressSpace()
+	if space.Left == memlimit.None {
+		defer func() {
+			if size >= hugeBudget {
+				hugePages(hugeHeap)
+			}
+		}()
+	}
+	for _, l := range []memlimit.Limit{spaceLimit(space, threads), groupLimit(memlimit.Groups())} {
 		if l.Left < size {
 			size, m.bound = l.Left, l.What
 		}
@@ -79,6 +98,19 @@ func (m *memory) limit() uint64 {
 		debug.SetMemoryLimit(limit)
 	}
 	return size
+}
+
+// hugePages has the system back the next n bytes by which Go's heap grows by huge pages, where it
+// does that on request only. A heap of 64 MiB is 16,384 page faults otherwise, which on virtual
+// machines may take as long as reading thousands of rules does. Go's runtime does not ask for them
+// (https://go.dev/doc/gc-guide#Linux_transparent_huge_pages), so a block of that size is
+// allocated, asked for, and given back untouched: the heap grows into it, lowest addresses first,
+// and what was asked for holds for the addresses.
+func hugePages(n int) {
+	block := make([]byte, n)
+	mmap.Huge(block)
+	runtime.KeepAlive(block)
+	debug.FreeOSMemory()
 }
 
 // CollectLess has garbage collected less often until the function that it returns is called.

@@ -23,3 +23,11 @@ func Sequential(f *os.File) { unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_SEQUENTI
 // it was not touched yet. Source: madvise(2), MADV_HUGEPAGE; without transparent huge pages
 // nothing happens.
 func Huge(b []byte) { unix.Madvise(b, unix.MADV_HUGEPAGE) }
+
+// Fits reports whether the system would let the program have n bytes more, as far as it counts
+// memory that is asked for: by RLIMIT_DATA, say, or where it does not overcommit
+// (/proc/sys/vm/overcommit_memory). None of it is touched.
+func Fits(n int) bool {
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	return err == nil && unix.Munmap(b) == nil
+}

@@ -105,8 +105,12 @@ func (m *memory) limit() uint64 {
 // machines may take as long as reading thousands of rules does. Go's runtime does not ask for them
 // (https://go.dev/doc/gc-guide#Linux_transparent_huge_pages), so a block of that size is
 // allocated, asked for, and given back untouched: the heap grows into it, lowest addresses first,
-// and what was asked for holds for the addresses.
+// and what was asked for holds for the addresses. Where the system might refuse the block, and
+// Go's runtime end the program, nothing is done.
 func hugePages(n int) {
+	if !mmap.Fits(2 * n) {
+		return
+	}
 	block := make([]byte, n)
 	mmap.Huge(block)
 	runtime.KeepAlive(block)

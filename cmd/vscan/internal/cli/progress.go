@@ -30,7 +30,9 @@ type Bar struct {
 	status status
 	scan   *engine.Progress // nil: between two images
 	speed  speed
-	told   time.Time // when the last whole line was written, at a terminal
+
+	showing sync.Mutex // held while it is shown, so that a line never tells less than the one before it
+	told    time.Time  // when the last whole line was written
 }
 
 // status is what a bar shows.
@@ -140,6 +142,8 @@ func (b *Bar) Finish() {
 // show draws the status line at a terminal. Where it cannot be drawn, and elsewhere, it
 // writes a line.
 func (b *Bar) show(now time.Time) {
+	b.showing.Lock()
+	defer b.showing.Unlock()
 	b.mu.Lock()
 	if s := &b.status; b.scan != nil {
 		s.done, s.hits = min(b.scan.Bytes.Load(), s.total), b.scan.Hits.Load()

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"vscan/cmd/vscan/internal/console"
+	"vscan/engine"
 	"vscan/internal/wording"
 )
 
@@ -107,5 +110,40 @@ func TestBarLines(t *testing.T) {
 				t.Errorf("%d columns: %q", width, line)
 			}
 		}
+	}
+}
+
+// A line never tells less than the one before it, although the end of an image is told by
+// whoever searches it, while the bar is shown now and then by a goroutine of its own.
+func TestBarLinesInOrder(t *testing.T) {
+	const images, size = 200, 100
+	var stderr bytes.Buffer
+	b := &Bar{app: &App{Out: console.NewOutput(new(bytes.Buffer), &stderr), Err: &stderr}, asked: true}
+	b.status.images = images
+	b.shows = repeat(time.Microsecond, b.show)
+	for i := range images {
+		var p engine.Progress
+		b.Begin(i+1, fmt.Sprint(i+1), size, &p)
+		for range size {
+			p.Bytes.Add(1)
+		}
+		b.End()
+	}
+	b.Finish()
+	b.app.Out.Close()
+	image, done := 0, 0
+	for line := range strings.Lines(stderr.String()) {
+		var i, of, n int
+		var name string
+		if _, err := fmt.Sscanf(line, "vscan: %s image %d/%d, %d byte", &name, &i, &of, &n); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if i < image || i == image && n < done || i > image && image > 0 && done != size || i > image+1 {
+			t.Errorf("behind %d bytes of image %d: %q", done, image, line)
+		}
+		image, done = i, n
+	}
+	if image != images || done != size {
+		t.Errorf("the last line tells of %d bytes of image %d", done, image)
 	}
 }

@@ -38,7 +38,7 @@ race:
 	$(GO) test -race -short -timeout=30m -skip TestSample $(CONCURRENT)
 	$(GO) test -race -short -timeout=30m -count=2 -run '$(MEETING)' $(CONCURRENT)
 	$(GO) test -race -short -timeout=30m $(SHARED)
-	$(GO) test -race -short -timeout=30m -count=3 -run Concurrent ./patterns/automaton
+	$(GO) test -race -short -timeout=30m -count=3 -run Concurrent ./patterns/automaton ./engine/simd/sets
 
 # Every kernel level that this machine has must be tested, not skipped, and at full
 # length: make test tries a part. So do other tests that draw at random or try every place.

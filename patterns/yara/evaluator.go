@@ -484,6 +484,16 @@ type evaluation struct {
 	outOfSteps bool        // whether the rule is undecided since those of all rules are used up
 	untilCheck int         // how many steps there are until the context is asked
 	undecided  string      // why the rule cannot be decided; "" where it can. Otherwise, its value does not count
+
+	wasRead [16]memoryRead // what was read lately, each where its address says
+}
+
+// A memoryRead is up to four bytes of memory, and whether all of them are there.
+type memoryRead struct {
+	at    addr.Addr
+	size  int // 0: nothing was read
+	bytes [4]byte
+	there bool
 }
 
 // rule reports whether a rule matches; it does not count where the rule is undecided.
@@ -579,6 +589,19 @@ func (s *evaluation) lacksEnd(v view, length uint64) {
 func (s *evaluation) about() *Scope {
 	s.asked = true
 	return &s.scope
+}
+
+// read returns size bytes of the scope's memory at an address, up to four, and whether all of them
+// are there. Thousands of rules ask for the same: for the first two bytes and for those that
+// the word at 0x3c points to.
+func (s *evaluation) read(at addr.Addr, size int) (b [4]byte, there bool) {
+	r := &s.wasRead[(uint64(at)+uint64(size))%uint64(len(s.wasRead))]
+	if r.at != at || r.size != size {
+		*r = memoryRead{at: at, size: size}
+		n, _ := s.about().Memory.Read(r.bytes[:size], at)
+		r.there = n >= size
+	}
+	return r.bytes, r.there
 }
 
 // external returns the value of an external variable.

@@ -2,7 +2,9 @@ package yara
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"unsafe"
 
 	"vscan/engine/addr"
+	"vscan/internal/testenv"
 )
 
 // given evaluates rules with given hits of pattern 0, each of 4 bytes.
@@ -96,6 +99,47 @@ func TestReads(t *testing.T) {
 		if got := len(res.Matches) == 1; got != want {
 			t.Errorf("%s: %v, want %v", cond, got, want)
 		}
+	}
+}
+
+// counted counts how often memory is read.
+type counted struct {
+	sparse
+	reads int
+}
+
+func (c *counted) Read(p []byte, a addr.Addr) (int, error) { c.reads++; return c.sparse.Read(p, a) }
+
+// What many rules ask for is read once. What was read at one place is not taken for what is at
+// another, or for more or less of it.
+func TestReadsAreRemembered(t *testing.T) {
+	rnd := testenv.Seeded(t, 81, 82)
+	mem := &counted{sparse: sparse{}}
+	for range 200 {
+		mem.sparse[addr.Addr(rnd.IntN(256))] = byte(rnd.Uint32())
+	}
+	var rules strings.Builder
+	want := 0
+	for i := range 2000 {
+		at, size := rnd.IntN(256), 1<<rnd.IntN(3)
+		var b [4]byte
+		if n, _ := mem.sparse.Read(b[:size], addr.Addr(at)); n < size {
+			fmt.Fprintf(&rules, "rule r%d { condition: not defined uint%d(%d) }\n", i, 8*size, at)
+		} else {
+			fmt.Fprintf(&rules, "rule r%d { condition: uint%d(%d) == %d }\n", i, 8*size, at, binary.LittleEndian.Uint32(b[:]))
+		}
+		want++
+	}
+	if res := given(t, rules.String(), Limits{}, Scope{Memory: mem}); len(res.Matches) != want {
+		t.Errorf("%d rules match, want all %d", len(res.Matches), want)
+	}
+	mem.reads, mem.sparse[0], mem.sparse[1] = 0, 'M', 'Z'
+	rules.Reset()
+	for i := range 1000 {
+		fmt.Fprintf(&rules, "rule r%d { condition: uint16(0) == 0x5a4d and not defined uint32(uint32(0x%x)) }\n", i, 1<<20)
+	}
+	if res := given(t, rules.String(), Limits{}, Scope{Memory: mem}); len(res.Matches) != 1000 || mem.reads > 4 {
+		t.Errorf("%d rules match after %d reads", len(res.Matches), mem.reads)
 	}
 }
 

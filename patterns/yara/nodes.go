@@ -130,8 +130,8 @@ func (n readNode) eval(s *evaluation) value {
 	if !at.defined() || s.about().Memory == nil || !s.spend(8) {
 		return undefined
 	}
-	var b [4]byte
-	if m, _ := s.about().Memory.Read(b[:n.size], addr.Addr(at.i)); m < n.size {
+	b, there := s.read(addr.Addr(at.i), n.size)
+	if !there {
 		return undefined
 	}
 	var v uint32

@@ -76,12 +76,7 @@ func (k *setKernel) methodsOf(check *interrupt.Checker, p setPart) []Method {
 		}
 		return []Method{k.method(check, simd.LiteralSet, p.level(), how+", by a bitmap", p.lits)}
 	case *pairPart:
-		var lits []uint32
-		for _, e := range p.entries {
-			lits = append(lits, e.lit)
-		}
-		slices.Sort(lits) // a literal whose pair may have several values has an entry for each
-		w := k.method(check, simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), slices.Compact(lits))
+		w := k.method(check, simd.LiteralPairs, p.level(), fmt.Sprintf("excerpts of %d bytes at every position, and a bitmap of pairs", simd.PairExcerpt), p.lits)
 		w.Rate = p.rate()
 		return []Method{w}
 	case *runPart:

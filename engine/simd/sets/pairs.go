@@ -3,6 +3,7 @@ package sets
 import (
 	"cmp"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -20,8 +21,17 @@ import (
 //
 // simd.Pairs tells how that is done at every position of memory. It takes longer for a
 // byte than sampling does, but a literal that has a mask is not looked up in all its
-// values. It is fast as long as few of the pairs are common.
+// values. It is fast as long as few of the pairs are common; where memory turns out to be full of
+// some, others are chosen: see pairs_tune.go.
 type pairPart struct {
+	set   *literalSet
+	lits  []uint32
+	asked simd.Level // the level that was asked for
+	pairTuning
+}
+
+// pairTables are the pairs and excerpts of a part's literals, and the filter that looks for them.
+type pairTables struct {
 	simd.Pairs // the filter's tables
 	filter     simd.Kernel
 
@@ -94,10 +104,11 @@ func (c *pairChoice) noteNibbles() {
 }
 
 // newPairChoice chooses the pair and excerpt of literal u: the rarest excerpt, and one
-// with a rare pair. It returns false where no pair suits.
-func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
+// with a rare pair. It returns false where no pair suits. Where seen is not nil, it counts as well
+// how often they are there, and the rarest pair suits, however frequent it is.
+func newPairChoice(set *literalSet, u uint32, seen *pairCounts) (pairChoice, bool) {
 	lit := set.lit(u)
-	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, 2.
+	best, least := pairChoice{pairEntry: pairEntry{lit: u}}, math.Inf(1)
 	for off := range min(len(lit.Bytes)-1, maxPairOff+1) {
 		set.check.Step(1)
 		if lit.Mask != nil && lit.Values(off, off+2) > maxPairValues {
@@ -105,25 +116,26 @@ func newPairChoice(set *literalSet, u uint32) (pairChoice, bool) {
 		}
 		pairs := 0.
 		for pair := range pairsAt(lit, off) {
-			pairs += pairRate(byte(pair), byte(pair>>8))
+			pairs += pairRate(byte(pair), byte(pair>>8)) + seen.rate(byte(pair), byte(pair>>8))
 		}
-		if pairs > maxOnePair {
+		if pairs > maxOnePair && seen == nil || pairs/8 >= least {
 			continue
 		}
 		var excerpt [simd.PairExcerpt]simd.ByteSet
 		for i := range excerpt {
 			excerpt[i] = lit.BytesAt(off + i)
 		}
-		rate := min(excerptRate(excerpt[:]), pairs)
+		rate := min(excerptRate(excerpt[:])+seen.excerptRate(&excerpt), pairs)
 		if cost := rate + pairs/8; cost < least {
 			least = cost
 			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, excerpt
 		}
 	}
-	if least > 1 {
+	if math.IsInf(least, 1) {
 		return best, false
 	}
 	best.chooseBytes(lit)
+	best.noteNibbles()
 	return best, true
 }
 
@@ -196,8 +208,7 @@ func pairRate(a, b byte) float64 {
 func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pairPart, rest []uint32, err error) {
 	var all []pairChoice
 	for _, u := range lits {
-		if c, ok := newPairChoice(set, u); ok {
-			c.noteNibbles()
+		if c, ok := newPairChoice(set, u, nil); ok {
 			all = append(all, c)
 		} else {
 			rest = append(rest, u)
@@ -244,38 +255,45 @@ func newPairParts(level simd.Level, set *literalSet, lits []uint32) (split []*pa
 // newPairPartsOf makes up to n parts, and returns the sum of their rates.
 func newPairPartsOf(level simd.Level, set *literalSet, all []pairChoice, n int) (parts []*pairPart, sum float64, err error) {
 	for buckets := range slices.Chunk(set.intoBuckets(all, n*simd.PairBuckets), simd.PairBuckets) {
-		p := newPairTables(set, buckets)
-		if len(p.entries) == 0 {
+		p := &pairPart{set: set, asked: level}
+		for _, bucket := range buckets {
+			for _, c := range bucket.lits {
+				p.lits = append(p.lits, c.lit)
+			}
+		}
+		if len(p.lits) == 0 {
 			continue
 		}
-		p.filter, err = simd.NewPairs(level, &p.Pairs)
+		t, err := newPairTables(level, set, buckets)
 		if err != nil {
 			return nil, 0, err
 		}
+		p.tuned.Store(&tunedPairs{pairTables: t})
 		parts = append(parts, p)
 		sum += p.rate()
 	}
 	return parts, sum, nil
 }
 
-func (p *pairPart) level() simd.Level { return p.filter.Level() }
+func (p *pairPart) level() simd.Level { return p.tuned.Load().filter.Level() }
 
 // rate returns the share of positions that the part's filter is expected to let
 // through.
 func (p *pairPart) rate() float64 {
-	if p.level() == simd.AVX2 { // its buckets are by nibbles
-		return p.NibbleRate
+	t := p.tuned.Load()
+	if t.filter.Level() == simd.AVX2 { // its buckets are by nibbles
+		return t.NibbleRate
 	}
-	return p.Rate
+	return t.Rate
 }
 
-// newPairTables makes the part for the literals in buckets, without its filter.
-func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
+// newPairTables makes the tables for the literals in buckets, and their filter.
+func newPairTables(level simd.Level, set *literalSet, buckets []pairBucket) (_ *pairTables, err error) {
 	type item struct {
 		pair uint32
 		pairEntry
 	}
-	p := &pairPart{set: set, minOff: maxPairOff}
+	p := &pairTables{set: set, minOff: maxPairOff}
 	var items []item
 	var all []pairChoice
 	for k, bucket := range buckets {
@@ -304,7 +322,8 @@ func newPairTables(set *literalSet, buckets []pairBucket) *pairPart {
 		n += bits.OnesCount64(word)
 	}
 	p.fillNibbles(all)
-	return p
+	p.filter, err = simd.NewPairs(level, &p.Pairs)
+	return p, err
 }
 
 // A pairBucket is some of the literals, and the bytes that any of their excerpts may
@@ -371,7 +390,7 @@ type nibbleBucket struct {
 
 // fillNibbles puts the literals into the buckets by nibbles, as intoBuckets does,
 // and sets NibbleRate.
-func (p *pairPart) fillNibbles(all []pairChoice) {
+func (p *pairTables) fillNibbles(all []pairChoice) {
 	slices.SortStableFunc(all, func(a, b pairChoice) int { return cmp.Compare(b.rate, a.rate) })
 	var buckets [simd.PairNibbleBuckets]nibbleBucket
 	for _, c := range all {
@@ -418,21 +437,31 @@ func (b *nibbleBucket) add(nibbles *[simd.PairExcerpt][2]uint16) {
 }
 
 func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
-	for at, to := lo+p.minOff, min(hi+p.maxOff, len(b)-1); at < to; {
-		n, next := p.filter.Scan(sc.cand, b, at, to)
+	t := p.tuned.Load()
+	vain, around := 0, lo
+	for at, to := lo+t.minOff, min(hi+t.maxOff, len(b)-1); at < to; {
+		n, next := t.filter.Scan(sc.cand, b, at, to)
+		if n > 0 {
+			around = int(sc.cand[n/2])
+		}
 		sc.through += n
-		sc.hits = p.verify(sc.hits, sc.cand[:n], b, lo, hi)
+		hits := len(sc.hits)
+		sc.hits = t.verify(sc.hits, sc.cand[:n], b, lo, hi)
 		if len(sc.hits) > sc.limit {
 			return false
 		}
+		vain += n - (len(sc.hits) - hits)
 		at = next
+	}
+	if t.letThroughTooMuch(vain, hi-lo) {
+		p.learn(t, b, around)
 	}
 	return len(sc.hits) <= sc.limit
 }
 
 // verify appends to hits the literals that stand at a start from lo up to hi with
 // their pair at one of cand, and returns it.
-func (p *pairPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
+func (p *pairTables) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, c := range cand {
 		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
 		for i := range entries {
@@ -450,14 +479,14 @@ func (p *pairPart) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []
 }
 
 // entriesOf returns the entries of a pair, which must be in the bitmap.
-func (p *pairPart) entriesOf(pair uint16) []pairEntry {
+func (p *pairTables) entriesOf(pair uint16) []pairEntry {
 	i := pair >> 6
 	r := int(p.before[i]) + bits.OnesCount64(p.Bits[i]&(1<<(pair&63)-1))
 	return p.entries[p.first[r]:p.first[r+1]]
 }
 
 // stands reports whether literal u stands at the beginning of b.
-func (p *pairPart) stands(b []byte, u uint32) bool {
+func (p *pairTables) stands(b []byte, u uint32) bool {
 	size := int(p.set.lits[u].size)
 	return size <= len(b) && p.set.stands(b[:size], u)
 }

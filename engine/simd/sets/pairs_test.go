@@ -120,7 +120,7 @@ func TestPairChoice(t *testing.T) {
 			m = []byte(c.mask)
 		}
 		lit := simd.Lit{Bytes: []byte(c.bytes), Mask: m}
-		choice, ok := newPairChoice(newLiteralSet([]simd.Lit{lit}, nil), 0)
+		choice, ok := newPairChoice(newLiteralSet([]simd.Lit{lit}, nil), 0, nil)
 		if ok != (c.values > 0) || ok && int(choice.off) != c.off {
 			t.Errorf("%x: %d, %v", c.bytes, choice.off, ok)
 		}
@@ -149,8 +149,9 @@ var everyByte = func() string {
 	return string(b)
 }()
 
-// pairSet returns the part for n literals of which many bits do not count.
-func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
+// pairSet returns tables for n literals of which many bits do not count.
+func pairSet(t *testing.T, rnd *rand.Rand, letters string, n int) *pairTables {
+	t.Helper()
 	var lits []simd.Lit
 	for range n {
 		b := simdtest.Letters(rnd, letters, 2+rnd.IntN(5))
@@ -164,7 +165,7 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 	set := newLiteralSet(lits, nil)
 	var all []pairChoice
 	for u := range set.lits {
-		c, ok := newPairChoice(set, uint32(u))
+		c, ok := newPairChoice(set, uint32(u), nil)
 		for i := range c.sets { // even if it is too common, as zeros are
 			if !ok {
 				c.sets[i] = set.lit(uint32(u)).BytesAt(i)
@@ -173,18 +174,18 @@ func pairSet(rnd *rand.Rand, letters string, n int) *pairPart {
 		c.noteNibbles()
 		all = append(all, c)
 	}
-	return newPairTables(set, set.intoBuckets(all, simd.PairBuckets))
+	p, err := newPairTables(simd.Reference, set, set.intoBuckets(all, simd.PairBuckets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // The buckets let every literal of theirs through, and a literal lies where its
 // entry says.
 func TestPairBuckets(t *testing.T) {
 	rnd := testenv.Seeded(t, 43, 44)
-	p := pairSet(rnd, everyByte, 300)
-	filter, err := simd.NewPairs(simd.Reference, &p.Pairs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := pairSet(t, rnd, everyByte, 300)
 	found := make([]uint32, simd.MinDst)
 	for i := range p.entries {
 		e := &p.entries[i]
@@ -197,7 +198,7 @@ func TestPairBuckets(t *testing.T) {
 				}
 			}
 			pair := uint32(b[e.off]) | uint32(b[e.off+1])<<8
-			if n, _ := filter.Scan(found, b, int(e.off), int(e.off)+1); n != 1 {
+			if n, _ := p.filter.Scan(found, b, int(e.off), int(e.off)+1); n != 1 {
 				t.Fatalf("%x, mask %x: not in a bucket at %x", lit.Bytes, lit.Mask, b)
 			}
 			if !slices.ContainsFunc(p.entriesOf(uint16(pair)), func(o pairEntry) bool { return o.lit == e.lit }) {
@@ -223,7 +224,7 @@ func TestPairsAndOthers(t *testing.T) {
 			for _, p := range s.parts {
 				switch p := p.(type) {
 				case *pairPart:
-					pairs += len(p.entries)
+					pairs += len(p.lits)
 				case *shortPart:
 					others += len(p.lits)
 				}

@@ -29,10 +29,10 @@ const (
 	// a millisecond each time for 64 literals.
 	teddyTries = 8
 
-	// trigramBytes is the most bytes of memory from which tables are learnt at a
+	// lessonBytes is the most bytes of memory from which tables are learnt at a
 	// time, and leastLesson the fewest in which they may prove bad.
-	trigramBytes = 128 << 10
-	leastLesson  = 32 << 10
+	lessonBytes = 128 << 10
+	leastLesson = 32 << 10
 )
 
 // letThroughTooMuch reports whether the tables have let through so much in vain, of size
@@ -47,8 +47,8 @@ func (p *teddyPart) learn(b []byte, at int) {
 	if p.tries.Add(1) > teddyTries {
 		return
 	}
-	from := max(0, min(at-trigramBytes/2, len(b)-trigramBytes))
-	seen := newTrigrams(b[from:min(from+trigramBytes, len(b))])
+	from := max(0, min(at-lessonBytes/2, len(b)-lessonBytes))
+	seen := newTrigrams(b[from:min(from+lessonBytes, len(b))])
 	t, err := p.tables(seen)
 	if err != nil {
 		return // does not happen: the same call has worked before

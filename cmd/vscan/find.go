@@ -163,7 +163,7 @@ func (a *commands) readQuestion(cmd *cobra.Command, f *searchFlags, p *patternAr
 	p.stdin = readUntil(cmd.Context(), cmd.InOrStdin())
 	a.Begin("reading patterns")
 	p.budget = a.Budget()
-	defer cli.CollectLess()()
+	defer a.ReadsMuch()()
 	pats, images, err := p.split(cmd, args)
 	if err != nil {
 		return nil, nil, err

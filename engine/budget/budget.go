@@ -31,8 +31,16 @@ type Budget struct {
 	once  sync.Once     // calls ask
 	ask   func() uint64 // nil: the limit is known
 
+	beyond atomic.Pointer[beyond] // see Beyond
+
 	mu    sync.Mutex
 	spare []*func() bool // see Spare
+}
+
+// beyond is what is called once more than limit is taken.
+type beyond struct {
+	limit uint64
+	call  func()
 }
 
 // New returns a budget of so many bytes.
@@ -116,9 +124,26 @@ func (b *Budget) Take(n uint64, what string) error {
 			}
 		}
 		if b.taken.CompareAndSwap(taken, taken+n) {
+			if y := b.beyond.Load(); y != nil && taken+n > y.limit && b.beyond.CompareAndSwap(y, nil) {
+				y.call()
+			}
 			return nil
 		}
 	}
+}
+
+// Beyond has call called once, by the Take after which more than limit bytes are taken of b, or of
+// what b is a share of. It replaces what was to be called before. forget ends that.
+func (b *Budget) Beyond(limit uint64, call func()) (forget func()) {
+	if b == nil {
+		return func() {}
+	}
+	if b.parent != nil {
+		return b.parent.Beyond(limit, call)
+	}
+	y := &beyond{limit, call}
+	b.beyond.Store(y)
+	return func() { b.beyond.CompareAndSwap(y, nil) }
 }
 
 // Spare tells of memory that was taken of b, or of what b is a share of, and can be given back

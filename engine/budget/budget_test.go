@@ -2,8 +2,10 @@ package budget
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -149,5 +151,54 @@ func TestSpare(t *testing.T) {
 	}
 	if err := b.Take(1, "x"); err == nil || asked > 0 {
 		t.Errorf("1 of 0: %v, asked %d times", err, asked)
+	}
+}
+
+// What is to be called is called once, when more was taken than was said, also by a share, and not
+// after it was forgotten or replaced.
+func TestBeyond(t *testing.T) {
+	b := New(1 << 20)
+	calls := make(map[string]int)
+	note := func(name string) func() { return func() { calls[name]++ } }
+	take := func(b *Budget, n uint64, want string) {
+		t.Helper()
+		if err := b.Take(n, "tests"); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(calls); got != want {
+			t.Errorf("%d bytes taken: %s, want %s", b.Taken(), got, want)
+		}
+	}
+	forget := b.Beyond(100, note("a"))
+	take(b, 100, "map[]")
+	take(b.Share(), 1, "map[a:1]")
+	take(b, 1000, "map[a:1]")
+	forget()
+	forget = b.Share().Beyond(2000, note("b"))
+	forgetOld := b.Beyond(2000, note("c"))
+	forget() // it was replaced: nothing is forgotten
+	take(b, 1000, "map[a:1 c:1]")
+	forgetOld()
+	b.Beyond(3000, note("d"))()
+	take(b, 1000, "map[a:1 c:1]")
+	var none *Budget
+	none.Beyond(0, note("e"))()
+	if err := none.Take(1, "tests"); err != nil || calls["e"] > 0 {
+		t.Error(err, calls)
+	}
+	var n atomic.Int32
+	all := New(1 << 20)
+	all.Beyond(1000, func() { n.Add(1) })
+	var takers sync.WaitGroup
+	for range 8 {
+		takers.Go(func() {
+			for range 1000 {
+				all.Take(1, "tests")
+			}
+		})
+	}
+	takers.Wait()
+	if n.Load() != 1 {
+		t.Errorf("called %d times", n.Load())
 	}
 }

@@ -41,14 +41,15 @@ const (
 	// leastBudget is the least that a command may take, in bytes.
 	leastBudget = 16 << 20
 
-	// largeFrom is how many bytes a command takes before what the system allows is found out,
-	// and before hugePages is called.
-	largeFrom = 1 << 20
+	// largeFrom is how many bytes a command takes before what the system allows is found out. A
+	// search for some literals takes less.
+	largeFrom = leastBudget / 2
 
-	// hugeHeap is for how many bytes of the heap huge pages are asked for, and hugeBudget what a
-	// command may take at least where that is done: it takes address space, and memory by
-	// 2 MiB at a time.
+	// hugeHeap is for how many bytes of the heap huge pages are asked for, hugeFrom how many are
+	// taken before that is done, and hugeBudget what a command may take at least: it takes address
+	// space, and memory by 2 MiB at a time.
 	hugeHeap   = 128 << 20
+	hugeFrom   = 1 << 20
 	hugeBudget = 512 << 20
 )
 
@@ -74,20 +75,13 @@ func (a *App) FixedBudget() *budget.Budget {
 }
 
 // limit returns how many bytes the command may take, for a command that takes much. It has Go's
-// runtime collect garbage in time for it, and asks for huge pages.
+// runtime collect garbage in time for it.
 func (m *memory) limit() uint64 {
 	size := m.size
 	if size == 0 {
 		size = memlimit.Machine() / 4
 	}
 	space, threads := addressSpace()
-	if space.Left == memlimit.None {
-		defer func() {
-			if size >= hugeBudget {
-				hugePages(hugeHeap)
-			}
-		}()
-	}
 	for _, l := range []memlimit.Limit{spaceLimit(space, threads), groupLimit(memlimit.Groups())} {
 		if l.Left < size {
 			size, m.bound = l.Left, l.What
@@ -117,16 +111,25 @@ func hugePages(n int) {
 	debug.FreeOSMemory()
 }
 
-// CollectLess has garbage collected less often until the function that it returns is called.
-// It is for what makes much that stays, as reading thousands of rules does: each collection
-// goes through all that was made so far. $GOGC has the last word.
-func CollectLess() (until func()) {
-	const percent = 400 // of garbage beside what is used
+// ReadsMuch tells that what may be much and stays is read from now on, such as thousands of rules, until
+// the function that it returns is called. Garbage is collected less often meanwhile, since
+// each collection goes through all that was read so far: $GOGC has the last word. Once it is
+// much, huge pages are asked for.
+func (a *App) ReadsMuch() (until func()) {
+	forget := a.Budget().Beyond(hugeFrom, func() {
+		if space, _ := addressSpace(); space.Left == memlimit.None && a.Budget().Limit() >= hugeBudget {
+			hugePages(hugeHeap)
+		}
+	})
 	if os.Getenv("GOGC") != "" {
-		return func() {}
+		return forget
 	}
+	const percent = 400 // of garbage beside what is used
 	old := debug.SetGCPercent(percent)
-	return func() { debug.SetGCPercent(old) }
+	return func() {
+		forget()
+		debug.SetGCPercent(old)
+	}
 }
 
 // addressSpace returns the limit on the address space, and how much of what is left is taken by

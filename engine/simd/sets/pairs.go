@@ -453,7 +453,7 @@ func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 		vain += n - (len(sc.hits) - hits)
 		at = next
 	}
-	if t.letThroughTooMuch(vain, hi-lo) {
+	if p.letThrough(t, vain, hi-lo) {
 		p.learn(t, b, around)
 	}
 	return len(sc.hits) <= sc.limit

@@ -17,6 +17,7 @@ import (
 type pairTuning struct {
 	tuned atomic.Pointer[tunedPairs]
 	tries atomic.Int32
+	vain  atomic.Int64 // how many positions were let through in vain where it was too much, since the last lesson
 
 	learning sync.Mutex  // held while tables are learnt
 	seen     *pairCounts // of all that was learnt from; nil: nothing yet
@@ -35,15 +36,17 @@ const (
 	// all. For learnt tables it is twice what they let through where they were learnt, where this is more.
 	vainPairs = 1. / 128
 
-	// pairTries is how many times, at most, tables are learnt, which takes some
-	// milliseconds each time for a thousand literals.
-	pairTries = 8
+	// Tables are learnt once as much was let through in vain as takes as long to verify, which is so
+	// many positions for each literal, and pairTries times at most.
+	vainPerLiteral = 1000
+	pairTries      = 8
 )
 
-// letThroughTooMuch reports whether the tables have let through so much in vain, of size
-// positions, that others should be learnt.
-func (t *tunedPairs) letThroughTooMuch(vain, size int) bool {
-	return size >= leastLesson && float64(vain) > max(vainPairs, t.vainExpected)*float64(size)
+// letThrough notes that tables have let through so much in vain, of size positions, and
+// reports whether others should be learnt.
+func (p *pairPart) letThrough(t *tunedPairs, vain, size int) bool {
+	return size >= leastLesson && float64(vain) > max(vainPairs, t.vainExpected)*float64(size) &&
+		p.vain.Add(int64(vain)) > vainPerLiteral*int64(len(p.lits))
 }
 
 // learn makes new tables instead of old, with pairs and excerpts that are rare in the memory around
@@ -57,6 +60,7 @@ func (p *pairPart) learn(old *tunedPairs, b []byte, at int) {
 	if p.tuned.Load() != old || p.tries.Add(1) > pairTries {
 		return
 	}
+	p.vain.Store(0)
 	from := max(0, min(at-lessonBytes/2, len(b)-lessonBytes))
 	lesson := b[from:min(from+lessonBytes, len(b))]
 	if p.seen == nil {

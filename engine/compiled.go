@@ -46,7 +46,7 @@ type compiledSet struct {
 }
 
 // CompileSet chooses the kernels for the patterns of set and makes their tables. Of the
-// options, Kernel, Overlapping and Budget count: the budget is asked for the tables, for as
+// options, Kernel, Overlapping, WithoutBytes and Budget count: the budget is asked for the tables, for as
 // long as they are used, which all scanners share. Errors are those of Compile.
 func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled, error) {
 	if err := opt.Validate(); err != nil {
@@ -65,8 +65,13 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 	if c.needles, c.units, err = newUnits(ctx, set, opt); err != nil {
 		return nil, err
 	}
-	c.bare = !slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
+	for i := range c.needles {
+		if n := &c.needles[i]; opt.WithoutBytes && n.expr >= 0 {
+			n.raw = 0
+		}
+	}
 	c.sized = len(set.Exprs()) > 0
+	c.bare = !c.sized && !slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 || n.align > 1 })
 	c.plain = len(c.needles) == 1 && c.needles[0].align == 1
 	c.copied = !c.bare && !c.sized && !slices.ContainsFunc(c.needles, func(n needle) bool { return n.align > 1 }) && !sameSizes(c.needles)
 	c.borrows = slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 })
@@ -93,9 +98,9 @@ func sameSizes(needles []needle) bool {
 // Set returns the set that was compiled.
 func (c *Compiled) Set() *patterns.Set { return c.set }
 
-// Scanner prepares a search of space, as Compile does. Kernel and Overlapping of the options
-// are those that CompileSet was given, whatever stands in opt, and Budget is asked for what
-// this scanner and a scan of it take besides the tables.
+// Scanner prepares a search of space, as Compile does. Kernel, Overlapping and WithoutBytes
+// of the options are those that CompileSet was given, whatever stands in opt, and Budget is asked for
+// what this scanner and a scan of it take besides the tables.
 func (c *Compiled) Scanner(ctx context.Context, space *Space, opt Options) (*Scanner, error) {
 	opt.Kernel, opt.Overlapping = c.level, c.overlapping
 	if err := opt.Validate(); err != nil {

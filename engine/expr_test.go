@@ -132,11 +132,26 @@ func TestExprsAgainstByteMap(t *testing.T) {
 		for range 6 {
 			opt.Workers, opt.Kernel = 1+rnd.IntN(4), levels()[rnd.IntN(len(levels()))]
 			opt.ShardSize = []uint64{1, 2, 7, uint64(max(set.MaxLen()-1, 1)), 4096, 1 << 40}[rnd.IntN(6)]
-			if got := collectSized(t, compile(t, s, set, opt)); !slices.Equal(got, want) {
+			opt.WithoutBytes = rnd.IntN(3) == 0
+			got := collectSized(t, compile(t, s, set, opt))
+			if opt.WithoutBytes {
+				got = withBytesOf(got, want)
+			}
+			if !slices.Equal(got, want) {
 				t.Fatalf("%v, %+v, %+v: %d hits, want %d\n%v\n%v\n%+v", texts, opt, target, len(got), len(want), got, want, l)
 			}
 		}
 	}
+}
+
+// withBytesOf returns hits with the bytes of others where they have none.
+func withBytesOf(hits, others []sizedHit) []sizedHit {
+	for i := range min(len(hits), len(others)) {
+		if hits[i].bytes == "" {
+			hits[i].bytes = others[i].bytes
+		}
+	}
+	return hits
 }
 
 // So they are in large memory, with several stretches, blocks and shards,
@@ -200,6 +215,25 @@ func TestExprsInLargeMemory(t *testing.T) {
 				}
 			}
 			t.Fatalf("%+v: %d hits, want %d", opt, len(got), len(want))
+		}
+	}
+}
+
+// Without bytes, hits of expressions have none, and others have theirs.
+func TestWithoutBytes(t *testing.T) {
+	s := spaceOf(t, []byte("aab value 12345678"))
+	set := compileSet(t, patterns.Target{WordSize: 8, Order: addr.Little, OrderKnown: true}, `re:a+b`, `text:value`, `hex:3? 32`)
+	for _, without := range []bool{false, true} {
+		var got []string
+		for _, h := range collectSized(t, compile(t, s, set, Options{WithoutBytes: without})) {
+			got = append(got, fmt.Sprintf("%d+%d %q", h.addr, h.size, h.bytes))
+		}
+		want := []string{`0+3 "aab"`, `4+5 "value"`, `10+2 "12"`}
+		if without {
+			want[0] = `0+3 ""`
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("without bytes %v: %v, want %v", without, got, want)
 		}
 	}
 }

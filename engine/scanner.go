@@ -63,6 +63,11 @@ type Options struct {
 	// It is for whoever puts scans together: see [OverlapFilter].
 	KeepExcepted bool
 
+	// WithoutBytes leaves out the bytes of hits that would be copied, those of expressions:
+	// their Hit.Bytes is nil. It is for whoever counts: where hits lie close together, to copy
+	// their bytes takes longer than to find them.
+	WithoutBytes bool
+
 	// MaxBytes, where it is not 0, is the most bytes that are searched, those with the
 	// lowest addresses; zeros that nothing matches do not count. A match may run on
 	// beyond them. An image can show the same bytes of a small file at any number of

@@ -66,6 +66,7 @@ type cacheKey struct {
 	rulesAt     int
 	kernel      simd.Level
 	overlapping bool
+	noBytes     bool
 
 	wordSize   int
 	order      addr.ByteOrder
@@ -76,7 +77,7 @@ type cacheKey struct {
 
 func keyOf(q *Query, about *patterns.Target, opt *engine.Options) cacheKey {
 	return cacheKey{
-		patterns: firstOf(q.Patterns), number: len(q.Patterns), rules: q.Rules, rulesAt: q.RulesAt, kernel: opt.Kernel, overlapping: opt.Overlapping,
+		patterns: firstOf(q.Patterns), number: len(q.Patterns), rules: q.Rules, rulesAt: q.RulesAt, kernel: opt.Kernel, overlapping: opt.Overlapping, noBytes: opt.WithoutBytes,
 		wordSize: about.WordSize, order: about.Order, orderKnown: about.OrderKnown, align: about.Align, maxMatch: about.MaxMatch,
 	}
 }

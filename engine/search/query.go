@@ -291,7 +291,7 @@ func (q *Query) options(img *layered.Image) (engine.Options, error) {
 	opt := engine.Options{
 		Workers: q.Workers, ShardSize: q.ShardSize, Kernel: q.Kernel,
 		MaxBytes: q.MaxBytes, Overlapping: q.Overlapping, Progress: &engine.Progress{}, Pace: q.Pace, Turn: q.Turn,
-		PerMapping: q.Rules != nil && q.PerMapping,
+		PerMapping: q.Rules != nil && q.PerMapping, WithoutBytes: q.Want != WantHits && q.Rules == nil,
 	}
 	ranges, err := where.ParseRanges(img.Space.Places(), q.RangeTexts)
 	if err != nil {

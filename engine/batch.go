@@ -72,7 +72,7 @@ func (b *Batch) Uniform() (pattern int, ok bool) {
 }
 
 // Bytes returns the first bytes of the hits, one hit after another, without those
-// of needles whose hits are all alike. With a scanner for one pattern of words,
+// of needles whose hits are all alike, and of expressions with Options.WithoutBytes. With a scanner for one pattern of words,
 // they are the words.
 func (b *Batch) Bytes() []byte { return b.raw }
 

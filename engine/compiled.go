@@ -30,7 +30,7 @@ type compiledSet struct {
 
 	needles []needle
 	units   []unit
-	bare    bool        // hits need nothing but an address and a needle: no bytes, no check of alignment
+	bare    bool        // hits need nothing but an address and a needle: no bytes, no length, no check of alignment
 	copied  bool        // the same but for bytes, and all that is found is a hit
 	sized   bool        // hits of some needles differ in length
 	plain   bool        // there is one needle, and all that is found of it is a hit, at one address once

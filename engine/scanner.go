@@ -63,8 +63,8 @@ type Options struct {
 	// It is for whoever puts scans together: see [OverlapFilter].
 	KeepExcepted bool
 
-	// WithoutBytes leaves out the bytes of hits that would be copied, those of expressions:
-	// their Hit.Bytes is nil. It is for whoever counts: where hits lie close together, to copy
+	// WithoutBytes leaves out the bytes of hits of expressions: their Hit.Bytes is nil, other hits
+	// have theirs. It is for whoever counts: where hits of any length lie close together, to copy
 	// their bytes takes longer than to find them.
 	WithoutBytes bool
 

@@ -38,7 +38,7 @@ type compiledSet struct {
 	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
 	overlap int         // the length of the longest match less one byte
 	excepts bool        // some patterns have exceptions, which may drop matches
-	drops   bool        // some patterns drop matches that overlap an earlier one, unless they are to be kept
+	drops   bool        // some patterns drop matches that overlap an earlier one, unless they are to be kept; literals that do so have no such matches
 	cutLens []uint32    // by needle: the length from which on a hit counts in Stats.Cut; nil where none can
 
 	desks   sync.Pool // of *desk, of workers that are done
@@ -76,7 +76,7 @@ func CompileSet(ctx context.Context, set *patterns.Set, opt Options) (*Compiled,
 	c.copied = !c.bare && !c.sized && !slices.ContainsFunc(c.needles, func(n needle) bool { return n.align > 1 }) && !sameSizes(c.needles)
 	c.borrows = slices.ContainsFunc(c.needles, func(n needle) bool { return n.raw > 0 })
 	c.excepts = slices.ContainsFunc(c.needles, func(n needle) bool { return n.excepted })
-	c.drops = slices.ContainsFunc(set.Patterns(), func(p patterns.Pattern) bool { return p.Disjoint() })
+	c.drops = slices.ContainsFunc(set.Exprs(), func(e patterns.Expr) bool { return set.Patterns()[e.Pattern].Disjoint() })
 	c.cutLens = cutLens(set, c.needles)
 	if len(c.needles) == 1 && !c.sized && uint64(c.units[0].traits().stride)%uint64(c.needles[0].align) == 0 {
 		c.only, _ = c.units[0].(*kernelUnit)

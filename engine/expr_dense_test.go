@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -278,4 +280,82 @@ func (k askedTrack) Next(m *patterns.Memory, from, to int) int {
 	k.most.n = max(k.most.n, to-from)
 	k.most.mu.Unlock()
 	return k.Track.Next(m, from, to)
+}
+
+// An expression that stands for some literals which cannot overlap is looked for as these, and one
+// whose literals can is not; both have the matches that Go's regexp has.
+func TestPlainExpressions(t *testing.T) {
+	rnd := testRand(t)
+	literal := func() string {
+		b := make([]byte, 1+rnd.IntN(4))
+		for i := range b {
+			b[i] = "abc"[rnd.IntN(3)]
+		}
+		return string(b)
+	}
+	plain, others := 0, 0
+	for range testenv.Rounds(300, 1000, 100_000) {
+		expr := literal()
+		for range rnd.IntN(4) {
+			switch rnd.IntN(3) {
+			case 0:
+				expr += "|" + literal()
+			case 1:
+				expr = "(" + expr + ")" + literal()
+			default:
+				expr = literal() + "(?:" + expr + ")"
+			}
+		}
+		b := make([]byte, 1+rnd.IntN(300))
+		for i := range b {
+			b[i] = "abcd"[rnd.IntN(4)]
+		}
+		set := compileSet(t, patterns.Target{}, "re:"+expr)
+		if len(set.Exprs()) == 0 {
+			plain++
+		} else {
+			others++
+		}
+		var want []sizedHit
+		for _, m := range regexp.MustCompile(expr).FindAllIndex(b, -1) {
+			want = append(want, sizedHit{plainHit{addr.Addr(m[0]), 0, string(b[m[0]:m[1]])}, m[1] - m[0]})
+		}
+		got := collectSized(t, compile(t, spaceOf(t, b), set, Options{Workers: 1 + rnd.IntN(2), ShardSize: 1 + rnd.Uint64N(400)}))
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s in %s: %v, want %v", expr, b, got, want)
+		}
+	}
+	if plain == 0 || others == 0 {
+		t.Errorf("%d expressions were literals, %d were not", plain, others)
+	}
+}
+
+// Where an exception, a bound or an encoding has its say, an expression stays one.
+func TestNotPlain(t *testing.T) {
+	for text, plain := range map[string]bool{
+		"re:needle": true, "re:(pin|key)hole": true, "re:pin|keys": true, "re:[ab]c": false, "re/i:1234": true,
+		"re:abab": false, "re:abc|bc": false, "re:abc|ab": false, "re:abc|cde": false, "re/i:k1": false,
+		"re/w:ab": true, "re/wa:ab": false, `re:\bab`: false, "re:^ab": false, "re:ab?": false, "re:ab*": false,
+		"re:" + strings.Repeat("a", 299) + "b": false,
+	} {
+		set := compileSet(t, patterns.Target{}, text)
+		if got := len(set.Exprs()) == 0; got != plain {
+			t.Errorf("%s is made of literals: %v, want %v", text, got, plain)
+		}
+	}
+	p, err := patterns.Parse("re:needle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := patterns.Parse("re:eed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = p.WithExceptions(x); err != nil {
+		t.Fatal(err)
+	}
+	set, err := patterns.Compile(t.Context(), []patterns.Pattern{p}, patterns.Target{})
+	if err != nil || len(set.Exprs()) != 1 {
+		t.Errorf("with an exception: %v, %v", set, err)
+	}
 }

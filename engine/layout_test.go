@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"vscan/engine/simd/sets":     {"simd", "interrupt"},
 	"vscan/engine/simd/simdtest": {"testenv"}, // for tests
 	"vscan/patterns":             {"automaton", "addr", "budget"},
+	"vscan/patterns/automaton":   {"simd"}, // to find bytes of a set
 	"vscan/patterns/sets":        {"patterns"},
 	"vscan/patterns/yara":        {"patterns", "automaton", "interrupt", "addr", "budget"}, // its regular expressions are not RE2's
 	"vscan/engine":               {"segtree", "shard", "simd", "sets", "patterns", "interrupt", "addr", "budget"},

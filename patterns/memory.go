@@ -96,7 +96,7 @@ func (s *textOrigin) keyedBytes(fullWord bool) (n uint64) {
 func (c *compiler) takeTables(pats []Pattern) error {
 	forms := uint64(0)
 	for i := range pats {
-		if b, ok := pats[i].body.(*programBody); ok {
+		if b, ok := pats[i].body.(*programBody); ok && b.plain(&pats[i], c) == nil {
 			forms += 2 * uint64(len(b.forms))
 		}
 	}

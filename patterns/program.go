@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"bytes"
 	"fmt"
 	"sync/atomic"
 
@@ -43,9 +44,14 @@ type form struct {
 	encoded  bool
 }
 
-func (b *programBody) needles(*Pattern, *compiler) ([]Needle, error) { return nil, nil }
+func (b *programBody) needles(p *Pattern, c *compiler) ([]Needle, error) {
+	return b.plain(p, c).needles(p, c)
+}
 
 func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
+	if b.plain(p, c) != nil {
+		return nil, nil
+	}
 	limit, err := c.target.maxMatch(b.maxMatch)
 	if err != nil {
 		return nil, p.fault(b.offset, "%v", err)
@@ -68,6 +74,51 @@ func (b *programBody) exprs(p *Pattern, c *compiler) ([]Expr, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// plain returns the literals whose occurrences are the matches of the pattern, all of them and each
+// once; nil where there are no such, or too many. They are found many times as fast.
+func (b *programBody) plain(p *Pattern, c *compiler) literals {
+	const (
+		few  = 16
+		long = 256 // bytes: each is compared with each at every distance
+	)
+	limit, err := c.target.maxMatch(b.maxMatch)
+	if err != nil || len(b.forms) != 1 || len(p.exceptions()) > 0 {
+		return nil
+	}
+	if f := &b.forms[0]; f.encoding != automaton.Plain && !f.encoded {
+		return nil
+	}
+	all, ok := expand(b.forms[0].node, few)
+	if !ok {
+		return nil
+	}
+	var out literals
+	for _, s := range all {
+		if len(s) == 0 || len(s) > min(long, max(limit, b.maxMatchAtLeast)) {
+			return nil
+		}
+		out = out.add(literal{bytes: s})
+	}
+	for _, s := range out {
+		for _, t := range out {
+			if b.disjoint && overlap(s.bytes, t.bytes) || len(s.bytes) != len(t.bytes) && bytes.HasPrefix(t.bytes, s.bytes) {
+				return nil
+			}
+		}
+	}
+	return out
+}
+
+// overlap reports whether an occurrence of t may begin in one of s, behind its first byte.
+func overlap(s, t []byte) bool {
+	for i := 1; i < len(s); i++ {
+		if n := min(len(s)-i, len(t)); bytes.Equal(s[i:i+n], t[:n]) {
+			return true
+		}
+	}
+	return false
 }
 
 // programs returns the programs of the forms, for matches of at most limit bytes. Who reads a

@@ -18,6 +18,8 @@ import (
 var predicates = map[string]features{
 	"lookWindowsBMI2":   windowsBMI2Needs,
 	"readAVX2":          readAVX2Needs,
+	"markAVX2":          markAVX2Needs,
+	"markAVX512":        markAVX512Needs,
 	"readAVX512":        readAVX512Needs,
 	"scanClassAVX2":     classAVX2Needs,
 	"scanClassAVX512":   classAVX512Needs,

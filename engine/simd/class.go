@@ -11,15 +11,10 @@ import (
 //
 // There is one at each level. A level that this machine lacks is an error.
 func NewClass(level Level, set [4]uint64) (Kernel, error) {
-	p := &classPlan{}
-	count, one := 0, 0
+	p, count, one := newClassPlan(set), 0, 0
 	for i, word := range set {
-		count += bits.OnesCount64(word)
-		for ; word != 0; word &= word - 1 {
-			c := 64*i + bits.TrailingZeros64(word)
-			p.in[c] = 1
-			p.rows[c/128][c%16] |= 1 << (c / 16 % 8)
-			one = c
+		if count += bits.OnesCount64(word); word != 0 {
+			one = 64*i + bits.TrailingZeros64(word)
 		}
 	}
 	switch count {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/bits"
 	"unsafe"
+
+	"vscan/engine/simd"
 )
 
 // A sieve tells at which places matches begin, 64 places at a time, whatever lies in memory. It
@@ -30,13 +32,14 @@ import (
 // Bits are kept from the last place to the first, so that what lies behind is below, where carries
 // and shifts come from: place i of n words is bit 64·n − 1 − i.
 type sieve struct {
-	sets   []Set
-	nodes  []sieveNode // side by side
-	passes int         // about how often it goes through all bits
-	wide   bool        // whether looks are taken to hold: those of a wide encoding
-	looks  bool        // whether there are looks
-	empty  bool        // whether the expression can also match nothing, which is no match
-	exact  bool        // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
+	sets    []Set
+	markers []*simd.Marker // of the sets
+	nodes   []sieveNode    // side by side
+	passes  int            // about how often it goes through all bits
+	wide    bool           // whether looks are taken to hold: those of a wide encoding
+	looks   bool           // whether there are looks
+	empty   bool           // whether the expression can also match nothing, which is no match
+	exact   bool           // whether all that it leaves are places at which matches begin, but for looks, empty, and the limit
 
 	// How long matches are, if tells is set: see lengths.
 	tells    bool
@@ -62,13 +65,16 @@ type sieveNode struct {
 const allBytes = -2
 
 // maxPasses is the most passes of a sieve, and maxSieveSets the most sets. A pass is about as much
-// work as to read passBytes of 64 bytes; so is finding the bytes of a set, setPasses times.
+// work as to read passBytes of 64 bytes; so is finding the bytes of a set, setPasses times, and
+// slowSetPasses times without assembly.
 const (
 	maxPasses    = 1200
 	maxSieveSets = 24
 	maxSieveLen  = 1 << 18 // of a match
 	passesAByte  = 100     // so many passes take as long as to read the bytes
-	setPasses    = 30
+	setPasses    = 5
+
+	slowSetPasses = 30
 )
 
 // newSieve returns the sieve of an expression whose matches have at most longest bytes; nil where it
@@ -84,7 +90,17 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 	if c.full || passes > maxPasses {
 		return nil
 	}
-	k.passes = passes + setPasses*len(k.sets)
+	k.passes = passes
+	for _, set := range k.sets {
+		m, err := simd.NewMarker(simd.Auto, simd.ByteSet(set))
+		if err != nil {
+			panic(err) // there is always a level
+		}
+		k.markers = append(k.markers, m)
+		if k.passes += setPasses; m.Level() == simd.Generic {
+			k.passes += slowSetPasses - setPasses
+		}
+	}
 	if k.looks = c.looks; k.exact && !k.empty && !(k.looks && k.wide) {
 		k.lengths(s, longest)
 		for i := range k.jumps {

@@ -1,9 +1,10 @@
 package automaton
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"sync"
+
+	"vscan/engine/simd"
 )
 
 // A sifting is one use of a sieve.
@@ -54,9 +55,9 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *j
 		f.all[i] = ^uint64(0)
 	}
 	f.all[0] <<= 64*f.words - 1 - f.end
-	for i := range k.sets {
+	for _, set := range k.markers {
 		r := f.room()
-		f.find(&k.sets[i], b[from:last], r)
+		f.find(set, b[from:last], r)
 		f.sets = append(f.sets, r)
 	}
 	r := f.room()
@@ -86,53 +87,11 @@ func (k *sieve) places(b []byte, from, to, longest int, places []uint64, ends *j
 }
 
 // find sets the bits of the bytes that are in a set.
-func (f *sifting) find(s *Set, b []byte, to []uint64) {
-	one, isOne := s.one()
-	not := s.Not()
-	but, isBut := not.one()
-	flip := uint64(0)
-	if isBut {
-		one, isOne, flip = but, true, ^uint64(0)
-	}
-	var table [256]uint8
-	if !isOne {
-		for c := range table {
-			if s.Has(byte(c)) {
-				table[c] = 1
-			}
-		}
-	}
-	spread := uint64(one) * 0x0101010101010101
-	for i := range f.words {
-		word, at := uint64(0), 64*i
-		switch {
-		case at+64 > len(b):
-			for n, c := range b[min(at, len(b)):] {
-				if s.Has(c) {
-					word |= 1 << (63 - n)
-				}
-			}
-		case isOne:
-			for n := 0; n < 64; n += 8 {
-				const low = 0x7f7f7f7f7f7f7f7f
-				x := binary.BigEndian.Uint64(b[at+n:]) ^ spread
-				x = ^((x&low + low) | x | low) // the highest bit of each byte that was zero
-				// The highest bits of the eight bytes, in order, are one byte then.
-				word |= (x >> 7 * 0x0102040810204080 >> 56) << (56 - n)
-			}
-			word ^= flip
-		default:
-			block := (*[64]byte)(b[at:])
-			var w0, w1, w2, w3 uint64
-			for n := range 16 {
-				w0 = w0<<1 | uint64(table[block[n]])
-				w1 = w1<<1 | uint64(table[block[n+16]])
-				w2 = w2<<1 | uint64(table[block[n+32]])
-				w3 = w3<<1 | uint64(table[block[n+48]])
-			}
-			word = w0<<48 | w1<<32 | w2<<16 | w3
-		}
-		to[f.words-1-i] = word
+func (f *sifting) find(set *simd.Marker, b []byte, to []uint64) {
+	to[f.words-1] = 0
+	set.Mark(to, b)
+	for i, j := 0, f.words-1; i <= j; i, j = i+1, j-1 {
+		to[i], to[j] = bits.Reverse64(to[j]), bits.Reverse64(to[i])
 	}
 }
 

@@ -12,6 +12,9 @@ type Marker struct {
 	level Level
 }
 
+// MarkerBytes is about how many bytes a marker takes.
+const MarkerBytes = 512
+
 // NewMarker returns the marker of a set, at a level: AVX2 and AVX512 have assembly, and all others
 // the same portable Go. A level that this machine lacks is an error.
 func NewMarker(level Level, set ByteSet) (*Marker, error) {

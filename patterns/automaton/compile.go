@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"unsafe"
+
+	"vscan/engine/simd"
 )
 
 // Semantics tells which of the matches that begin at a place is the match there. Only those
@@ -65,6 +67,7 @@ type machine struct {
 	maxLen    int // of a match, in bytes
 
 	canBegin  [256]bool    // by byte: whether a match can begin with it
+	begins    *simd.Marker // of these bytes; nil where another way is taken
 	onlyFirst []byte       // the one byte with which matches begin; nil where there are several
 	lead      *lead        // how matches begin, if that rules out more places; else nil
 	uniform   *uniformLead // the same, of another kind; nil where there is a lead
@@ -194,7 +197,7 @@ func (p *Program) Next(b []byte, from, to int) int {
 func (p *Program) Size() int {
 	symbols := min(256, 2*p.steps) + 2
 	n := int(unsafe.Sizeof(*p)) + int(unsafe.Sizeof(machine{})) + p.steps*(int(unsafe.Sizeof(inst{}))+backwardBytes) +
-		symbols*(8+1) + int(unsafe.Sizeof(lead{}))
+		symbols*(8+1) + int(unsafe.Sizeof(lead{})) + simd.MarkerBytes
 	for _, a := range p.anchors {
 		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
 	}
@@ -212,12 +215,14 @@ func (p *machine) chooseStarts(n *Node, minLen int, matchOnly bool) {
 	if len(p.onlyFirst) > 1 {
 		p.onlyFirst = nil
 	}
-	if matchOnly {
-		return
+	if !matchOnly {
+		p.lead = newLead(n, p, byteShare(first))
 	}
-	p.lead = newLead(n, p, byteShare(first))
-	if p.lead == nil && p.onlyFirst == nil {
+	if !matchOnly && p.lead == nil && p.onlyFirst == nil {
 		p.uniform = newUniformLead(n, p, minLen, worthwhile)
+	}
+	if p.lead == nil && p.onlyFirst == nil && p.uniform == nil {
+		p.begins = newMarker(first)
 	}
 }
 

@@ -3,6 +3,8 @@ package automaton
 import (
 	"bytes"
 	"math/bits"
+
+	"vscan/engine/simd"
 )
 
 // A lead is how matches begin: with least to most bytes of prefix, and then a byte of stop;
@@ -20,6 +22,7 @@ import (
 //	if there is none, go on behind q
 type lead struct {
 	prefix, stop [256]bool
+	stops        *simd.Marker
 	canBegin     *[256]bool // the bytes that a match can begin with
 	oneStop      bool       // whether stop is one byte, stopByte
 	stopByte     byte
@@ -66,7 +69,7 @@ func newLead(n *Node, p *machine, rarest float64) *lead {
 	if best.most < 0 || best.most > p.maxLen {
 		best.most = p.maxLen
 	}
-	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: share, least: best.least, most: best.most}
+	l := &lead{stops: newMarker(best.stop), canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: share, least: best.least, most: best.most}
 	for c := range 256 {
 		l.prefix[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {
@@ -185,10 +188,35 @@ func (l *lead) find(b []byte) int {
 	if l.oneStop {
 		return bytes.IndexByte(b, l.stopByte)
 	}
-	for i, c := range b {
-		if l.stop[c] {
+	return indexOf(b, &l.stop, l.stops)
+}
+
+// indexOf returns the offset of the first byte of b that is in a set, −1 where there is none.
+func indexOf(b []byte, set *[256]bool, marker *simd.Marker) int {
+	const near = 64 // bytes, of which one is in the set as often as not
+	for i, c := range b[:min(near, len(b))] {
+		if set[c] {
 			return i
 		}
 	}
+	var marks [16]uint64
+	for i := near; i < len(b); i += 64 * len(marks) {
+		block := b[i:min(i+64*len(marks), len(b))]
+		marker.Mark(marks[:], block)
+		for j, word := range marks[:(len(block)+63)/64] {
+			if word != 0 {
+				return i + 64*j + bits.TrailingZeros64(word)
+			}
+		}
+	}
 	return -1
+}
+
+// newMarker returns the marker of a set.
+func newMarker(s Set) *simd.Marker {
+	m, err := simd.NewMarker(simd.Auto, simd.ByteSet(s))
+	if err != nil {
+		panic(err) // there is always a level
+	}
+	return m
 }

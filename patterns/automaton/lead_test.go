@@ -1,6 +1,12 @@
 package automaton
 
-import "testing"
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"vscan/internal/testenv"
+)
 
 // Next returns the places at which matches may begin, as the lead has them.
 func TestLead(t *testing.T) {
@@ -72,6 +78,33 @@ func TestUniformLead(t *testing.T) {
 		}
 		if string(got) != c.want {
 			t.Errorf("%s\n%s\n%s, want\n%s", c.expr, c.b, got, c.want)
+		}
+	}
+}
+
+// Next finds the next place wherever it lies, near or far, and none where there is none.
+func TestNextFarAway(t *testing.T) {
+	rnd := testenv.Rand(t)
+	for _, o := range []Options{{}, {MatchOnly: true}} {
+		for _, expr := range []string{`[xy]z*`, `[\x80-\xff]+a?`, `[a-z.]+[@#][a-z]+`} {
+			p := compile(t, expr, 0, o)
+			for range testenv.Rounds(100, 300, 3000) {
+				b := bytes.Repeat([]byte(" "), 1+rnd.IntN(3000))
+				at := len(b)
+				if rnd.IntN(4) > 0 {
+					at = rnd.IntN(len(b))
+					copy(b[at:], map[string]string{`[xy]z*`: "yz", `[\x80-\xff]+a?`: "\xc0", `[a-z.]+[@#][a-z]+`: "a#b"}[expr])
+				}
+				from := rnd.IntN(at + 1)
+				to := from + rnd.IntN(len(b)-from+1)
+				want := to
+				if at < to && (at+1 < len(b) || !strings.Contains(expr, "@") || o.MatchOnly) {
+					want = at
+				}
+				if got := p.Next(b, from, to); got != want {
+					t.Fatalf("%s, %+v, %q: from %d to %d there is %d, want %d", expr, o, b, from, to, got, want)
+				}
+			}
 		}
 	}
 }

@@ -279,10 +279,8 @@ func (p *machine) findNext(b []byte, from, to int, k *scanned) int {
 		}
 		return to
 	}
-	for i, c := range b[from:to] {
-		if p.canBegin[c] {
-			return from + i
-		}
+	if i := indexOf(b[from:to], &p.canBegin, p.begins); i >= 0 {
+		return from + i
 	}
 	return to
 }

@@ -92,10 +92,7 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 	}
 	k.passes = passes
 	for _, set := range k.sets {
-		m, err := simd.NewMarker(simd.Auto, simd.ByteSet(set))
-		if err != nil {
-			panic(err) // there is always a level
-		}
+		m := newMarker(set)
 		k.markers = append(k.markers, m)
 		if k.passes += setPasses; m.Level() == simd.Generic {
 			k.passes += slowSetPasses - setPasses

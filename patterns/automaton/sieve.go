@@ -203,15 +203,17 @@ func (c *sieveCompiler) cat(list []sieveNode, n *Node) []sieveNode {
 	if most >= 0 && passes*turns <= maxPasses/4 {
 		return append(list, one)
 	}
-	// What is left is too much. It is taken for the bytes that it has.
+	// Turns beyond the least are taken for the bytes that they have, or all of them where the least are too many.
 	c.exact = false
 	bytes := sieveNode{set: c.number(n.Subs[0].bytes()), length: 1, least: 0, most: multiplied(longest, most)}
-	if most >= 0 || passes*n.Min > maxPasses/4 {
+	if passes*n.Min > maxPasses/4 {
 		bytes.least = shortest * n.Min
 		return c.times(list, bytes)
 	}
 	if n.Min > 0 {
-		one.most = n.Min
+		if one.most = n.Min; most >= 0 {
+			bytes.most = multiplied(longest, most-n.Min)
+		}
 		list = append(list, one)
 	}
 	return c.times(list, bytes)

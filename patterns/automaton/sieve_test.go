@@ -41,7 +41,7 @@ func (d drawer) sieved() string {
 		case 3:
 			s.WriteString("(?:" + one() + one() + ")" + times())
 		case 4:
-			s.WriteString("(?:" + one() + "|" + one() + one() + ")" + []string{"", "*", "+", "{2,5}", "{3}"}[d.IntN(5)])
+			s.WriteString("(?:" + one() + "|" + one() + one() + ")" + []string{"", "*", "+", "{2,5}", "{3}", "{5,90}", "{0,90}?"}[d.IntN(7)])
 		case 5:
 			s.WriteString("(?:" + one() + "?){" + fmt.Sprint(1+d.IntN(40)) + "}")
 		case 6:

@@ -38,7 +38,7 @@ type compiledSet struct {
 	only    *kernelUnit // the unit of the only needle, where all that it finds is a hit; else nil
 	overlap int         // the length of the longest match less one byte
 	excepts bool        // some patterns have exceptions, which may drop matches
-	drops   bool        // some patterns drop matches that overlap an earlier one, unless they are to be kept; literals that do so have no such matches
+	drops   bool        // some expressions drop matches that overlap an earlier one, unless they are to be kept
 	cutLens []uint32    // by needle: the length from which on a hit counts in Stats.Cut; nil where none can
 
 	desks   sync.Pool // of *desk, of workers that are done

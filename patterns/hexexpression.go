@@ -1,6 +1,7 @@
 package patterns
 
 import (
+	"slices"
 	"strings"
 
 	"vscan/patterns/automaton"
@@ -221,6 +222,17 @@ func fewLiterals(n *automaton.Node) body {
 		out = out.add(literal{bytes: b})
 	}
 	return out
+}
+
+// expands reports whether expand may find literals: whether n is made of single bytes alone.
+func expands(n *automaton.Node) bool {
+	switch n.Op {
+	case automaton.OpSet:
+		return n.Set.Len() == 1
+	case automaton.OpAlt, automaton.OpCat:
+		return !slices.ContainsFunc(n.Subs, func(sub *automaton.Node) bool { return !expands(sub) })
+	}
+	return false
 }
 
 // expand returns the literals that n stands for. ok is false if there are more than limit,

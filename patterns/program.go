@@ -84,7 +84,7 @@ func (b *programBody) plain(p *Pattern, c *compiler) literals {
 		long = 256 // bytes: each is compared with each at every distance
 	)
 	limit, err := c.target.maxMatch(b.maxMatch)
-	if err != nil || len(b.forms) != 1 || len(p.exceptions()) > 0 {
+	if err != nil || len(b.forms) != 1 || len(p.exceptions()) > 0 || !expands(b.forms[0].node) {
 		return nil
 	}
 	if f := &b.forms[0]; f.encoding != automaton.Plain && !f.encoded {

@@ -6,7 +6,6 @@ import "math/bits"
 // bits, where a kernel's offsets would be too many. It does not change, and may be used by many
 // goroutines.
 type Marker struct {
-	set   ByteSet
 	in    [256]uint8 // by byte: 1 where it is in the set
 	fast  markTables // nil where there is no assembly for the level
 	level Level
@@ -21,7 +20,7 @@ func NewMarker(level Level, set ByteSet) (*Marker, error) {
 	if err := level.Check(); err != nil {
 		return nil, err
 	}
-	m := &Marker{set: set, level: Generic}
+	m := &Marker{level: Generic}
 	p := newClassPlan(set)
 	m.in = p.in
 	m.assemble(level, p)
@@ -37,7 +36,7 @@ func (m *Marker) Mark(dst []uint64, b []byte) {
 	n := m.markFast(dst, b)
 	for i := n; i < len(b)/64; i++ {
 		block := (*[64]byte)(b[64*i:])
-		// Four words at a time, each of which waits for itself alone.
+		// Four parts of a word side by side, each of which waits for itself alone.
 		var w0, w1, w2, w3 uint64
 		for j := range 16 {
 			w0 = w0<<1 | uint64(m.in[block[15-j]])

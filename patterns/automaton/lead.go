@@ -22,9 +22,9 @@ import (
 //	if there is none, go on behind q
 type lead struct {
 	prefix, stop [256]bool
-	stops        *simd.Marker
-	canBegin     *[256]bool // the bytes that a match can begin with
-	oneStop      bool       // whether stop is one byte, stopByte
+	stops        *simd.Marker // nil where oneStop
+	canBegin     *[256]bool   // the bytes that a match can begin with
+	oneStop      bool         // whether stop is one byte, stopByte
 	stopByte     byte
 	share        float64 // about how often a byte of stop is met
 	least, most  int
@@ -69,7 +69,10 @@ func newLead(n *Node, p *machine, rarest float64) *lead {
 	if best.most < 0 || best.most > p.maxLen {
 		best.most = p.maxLen
 	}
-	l := &lead{stops: newMarker(best.stop), canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: share, least: best.least, most: best.most}
+	l := &lead{canBegin: &p.canBegin, oneStop: best.stop.Len() == 1, share: share, least: best.least, most: best.most}
+	if !l.oneStop {
+		l.stops = newMarker(best.stop)
+	}
 	for c := range 256 {
 		l.prefix[c], l.stop[c] = best.run.Has(byte(c)), best.stop.Has(byte(c))
 		if l.stop[c] {

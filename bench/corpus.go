@@ -17,10 +17,10 @@ type corpus struct {
 	Mebibytes int
 	Seed      uint64
 	// These are how many of 100 pages are of each kind.
-	Zero, Pointers, Text, Prose, Code, Random, Noise int
-	Words                                            int     // how many different words prose has
-	Zeros                                            float64 // the share of zero bytes in noise, from 0 to 1
-	Letters                                          string  // what all bytes are drawn from, in place of pages
+	Zero, Pointers, Text, Prose, Lines, Code, Random, Noise int
+	Words                                                   int     // how many different words prose has
+	Zeros                                                   float64 // the share of zero bytes in noise, from 0 to 1
+	Letters                                                 string  // what all bytes are drawn from, in place of pages
 
 	Process     []string // a command that prints a line when it is ready, and waits
 	Environment string   // the environment variable that has the path of a file
@@ -78,7 +78,7 @@ func (c corpus) fill(b []byte) {
 			share int
 			fill  func(*rand.Rand, []byte)
 		}{
-			{c.Zero, func(*rand.Rand, []byte) {}}, {c.Pointers, pointers}, {c.Text, text}, {c.Prose, prose}, {c.Code, code}, {c.Random, random}, {c.Noise, c.noise},
+			{c.Zero, func(*rand.Rand, []byte) {}}, {c.Pointers, pointers}, {c.Text, text}, {c.Prose, prose}, {c.Lines, lines}, {c.Code, code}, {c.Random, random}, {c.Noise, c.noise},
 		} {
 			if k -= kind.share; k < 0 {
 				kind.fill(rnd, page)
@@ -125,6 +125,36 @@ func proseOf(n int) func(*rand.Rand, []byte) {
 		}
 	}
 }
+
+// lines fills a page with lines of what programs write: sentences, settings, addresses of
+// people and of pages. Its last byte ends a line.
+func lines(rnd *rand.Rand, page []byte) {
+	word := func() string { return sentences[rnd.IntN(len(sentences))] }
+	for n := 0; n < len(page); {
+		var line string
+		switch k := rnd.IntN(16); {
+		case k == 0:
+			line = fmt.Sprintf("%s_%s = %x", word(), word(), rnd.Uint32())
+		case k == 1:
+			line = fmt.Sprintf("https://%s.%s.org/%s?id=%d", word(), word(), word(), rnd.IntN(1e5))
+		case k == 2:
+			line = fmt.Sprintf("From: %s.%s@%s.example.com 2026-%02d-%02d", word(), word(), word(), 1+rnd.IntN(12), 1+rnd.IntN(28))
+		default:
+			line = strings.ToUpper(word()[:1])
+			for range 3 + rnd.IntN(12) {
+				line += word() + " "
+			}
+		}
+		n += copy(page[n:], line+"\n")
+	}
+	page[len(page)-1] = '\n'
+}
+
+// sentences are the words of lines.
+var sentences = strings.Fields(`the a of to and in that he was it his is with as had you for at not be my have from which this
+	holmes watson street morning evening police inspector door window house reading writing nothing something standing
+	copyright session kernel module error warning interface password listening connection memory running
+	attention information direction question observation station`)
 
 // instructions are common ones of amd64; operands are made up.
 var instructions = []string{"\x48\x89\xe5", "\x48\x8b\x05", "\xe8", "\x0f\x1f\x40\x00", "\xc3\xcc\xcc", "\x48\x83\xec\x28", "\x55\x41\x57\x41\x56",
@@ -220,7 +250,7 @@ func (g *generate) literals(memory []byte) []literal {
 			continue
 		}
 		seen[string(b)] = true
-		l := literal{bytes: b, keys: g.Keys}
+		l := literal{bytes: b, keys: g.Keys, shape: g.Shape}
 		switch share := rnd.Float64(); {
 		case share < g.Masked:
 			l.mask = make([]byte, len(b))
@@ -271,7 +301,7 @@ func (g *generate) change(rnd *rand.Rand, b, memory []byte) {
 }
 
 // suits reports whether somebody might look for b: its bytes are not all alike, and
-// with Text, they are printable.
+// with Text, they are printable, with Shape, lower case letters.
 func (g *generate) suits(b []byte) bool {
 	var seen [256]bool
 	distinct := 0
@@ -280,7 +310,7 @@ func (g *generate) suits(b []byte) bool {
 			seen[c] = true
 			distinct++
 		}
-		if g.Text && (c < ' ' || c > '~' || c == '"' || c == '\\') {
+		if g.Shape != "" && (c < 'a' || c > 'z') || g.Text && (c < ' ' || c > '~' || c == '"' || c == '\\') {
 			return false
 		}
 	}

@@ -19,7 +19,8 @@ type definition struct {
 	Patterns []string
 	Generate *generate
 	Words    *words
-	// Naive is, where patterns are expressions, what Go's regexp finds as often in the corpus.
+	// Naive is, where patterns are expressions, what Go's regexp finds as often in the corpus,
+	// no match going over the end of a line.
 	Naive string
 	// Mode is "" (memory that is resident), "file" (a file that is opened anew each time, as
 	// an image is), "command" (a whole process) or "folder" (a whole process that searches a
@@ -48,6 +49,7 @@ type generate struct {
 	Wide     float64 // the share of text in UTF-16
 	Regexp   float64 // the share of text with some digits behind it
 	Keys     bool    // under any key, of what has no mask and is not wide
+	Shape    string  // an expression that cannot match a line feed, in which # is the literal, lower case letters all
 	Changed  float64 // the share of bytes that are changed to others of text, in all but every eighth literal
 	Text     bool    // only printable characters, so that all peers take them
 	Common   bool    // literals may be all over the corpus
@@ -137,22 +139,23 @@ func unmarshal(b []byte, v any) error {
 type literal struct {
 	bytes, mask []byte
 
-	keys   bool // under any key
-	wide   bool // the bytes are text in UTF-16LE
-	digits bool // two to four digits follow, so it is an expression
+	keys   bool   // under any key
+	wide   bool   // the bytes are text in UTF-16LE
+	digits bool   // two to four digits follow, so it is an expression
+	shape  string // what generate.Shape says; it is that expression
 }
 
 // String returns the literal as a pattern of vscan.
 func (l literal) String() string {
-	switch {
+	switch e := l.expression(); {
+	case e != "":
+		return "re:" + e
 	case l.keys:
 		return "text/x:" + escaped(l.bytes)
 	case l.nocase():
 		return "text/i:" + escaped(l.bytes)
 	case l.wide:
 		return "text/w:" + l.narrow()
-	case l.digits:
-		return "re:" + string(l.bytes) + "[0-9]{2,4}"
 	}
 	digits := []byte(hex.EncodeToString(l.bytes))
 	for i := range digits {
@@ -174,13 +177,13 @@ func (l literal) narrow() string {
 
 // yara returns the literal as a string of a YARA rule.
 func (l literal) yara() string {
-	switch {
+	switch e := l.expression(); {
+	case e != "":
+		return "/" + strings.ReplaceAll(e, "/", `\/`) + "/"
 	case l.nocase():
 		return fmt.Sprintf("%q nocase", strings.ToLower(string(unfolded(l.bytes, l.mask))))
 	case l.wide:
 		return fmt.Sprintf("%q wide", l.narrow())
-	case l.digits:
-		return "/" + string(l.bytes) + "[0-9]{2,4}/"
 	}
 	return "{ " + strings.TrimPrefix(l.String(), "hex:") + " }"
 }

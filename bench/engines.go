@@ -271,7 +271,7 @@ type ahoCorasick struct {
 func (e *ahoCorasick) prepare(j *job) (string, error) {
 	b := ahocorasick.NewTrieBuilder()
 	for _, l := range j.literals {
-		if l.mask != nil || l.digits {
+		if l.mask != nil || l.expression() != "" {
 			return "not literals all", nil
 		}
 		b.AddPattern(l.bytes)

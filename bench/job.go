@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
@@ -81,10 +82,14 @@ func (j *job) parts() [][]byte {
 // count returns how many hits there are in memory. It shares no code with what is measured: it
 // finds literals by a hash of some of their bytes that have no mask, and expressions by Naive.
 func (j *job) count(memory []byte) uint64 {
-	if j.Naive != "" {
-		return uint64(len(regexp.MustCompile(j.Naive).FindAllIndex(memory, -1)))
-	}
 	n := uint64(0)
+	if j.Naive != "" {
+		e := regexp.MustCompile(j.Naive)
+		for line := range bytes.Lines(memory) {
+			n += uint64(len(e.FindAllIndex(line, -1)))
+		}
+		return n
+	}
 	if j.Words != nil {
 		for i := 0; i+8 <= len(memory); i += 8 {
 			v := addr.Addr(binary.LittleEndian.Uint64(memory[i:]))
@@ -94,6 +99,9 @@ func (j *job) count(memory []byte) uint64 {
 			}
 		}
 		return n
+	}
+	if len(j.literals) > 0 && j.literals[0].shape != "" {
+		return countShaped(j.literals, memory)
 	}
 	if len(j.literals) > 0 && j.literals[0].keys {
 		return countKeyed(j.literals, memory)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,13 +41,16 @@ func (e *hyperscan) prepare(j *job) (string, error) {
 	}
 	var lits bytes.Buffer
 	for _, l := range j.literals {
-		lits.WriteString(hex.EncodeToString(l.bytes))
-		if l.nocase() {
-			lits.WriteString(" i")
-		} else if l.mask != nil || l.digits {
-			return "not literals all", nil
+		switch e := l.expression(); {
+		case e != "":
+			fmt.Fprintf(&lits, "%x r\n", e)
+		case l.nocase():
+			fmt.Fprintf(&lits, "%x i\n", l.bytes)
+		case l.mask != nil:
+			return "it has no masks", nil
+		default:
+			fmt.Fprintf(&lits, "%x\n", l.bytes)
 		}
-		lits.WriteByte('\n')
 	}
 	file, err := writeTemp(scratch, "literals", lits.Bytes())
 	if err != nil {
@@ -174,11 +176,15 @@ func (e *command) prepare(j *job) (string, error) {
 			e.args = []string{"sh", "-c", loop, "sh", vscan, e.workers, file, j.path}
 		}
 	case "rg", "rg folder":
-		lit, ok := j.fixed()
-		if !ok {
-			return "not one literal", nil
+		what := []string{"-F"}
+		if lit, ok := j.fixed(); ok {
+			what = append(what, string(lit))
+		} else if e, ok := strings.CutPrefix(j.patterns[0].Written, "re:"); ok && len(j.patterns) == 1 {
+			what = []string{"--no-unicode", "-e", e}
+		} else {
+			return "not one literal or expression", nil
 		}
-		e.args = slices.Concat([]string{"rg", "-a", "-j", cmp.Or(e.workers, "1"), "--count-matches", "--no-filename", "-F", string(lit), j.path}, e.more)
+		e.args = slices.Concat([]string{"rg", "-a", "-j", cmp.Or(e.workers, "1"), "--count-matches", "--no-filename"}, what, []string{j.path}, e.more)
 		e.hits = sumOfLines
 	case "cat":
 		e.args = []string{"sh", "-c", `cat "$1"/* > /dev/null`, "sh", j.path}

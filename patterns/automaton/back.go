@@ -321,7 +321,7 @@ const sieveFirst = 4
 const credit = 8
 
 // perPlace is how many bytes can be read in the time that it takes to ask about a place.
-const perPlace = 24
+const perPlace = 40
 
 // cost is what was wasted, with what it took to work out states and to ask about places.
 func (l *lookback) cost() int { return l.wasted + l.slow + perPlace*l.failed }
@@ -416,7 +416,7 @@ func (r *retreat) run(to int, places *uint64) bool {
 		if p.asksLooks {
 			symbol += p.numClasses * r.k.context(&r.m, i+1)
 		}
-		next := s.next[symbol].Load()
+		next := s.step(symbol).Load()
 		if next == nil {
 			if r.left -= perState + perThread*len(s.threads); r.left < 0 {
 				return false
@@ -432,7 +432,7 @@ func (r *retreat) run(to int, places *uint64) bool {
 		if !p.asksLooks {
 			// The same again, for as long as tables know the step.
 			for r.i > to {
-				next := s.next[p.byteClass[b[r.i-1]]].Load()
+				next := s.step(int(p.byteClass[b[r.i-1]])).Load()
 				if next == nil {
 					break
 				}

@@ -154,6 +154,12 @@ type scanned struct {
 func (l *lead) next(b []byte, from, to int, k *scanned) int {
 	end := min(len(b), to+l.most) // a byte of stop does not matter from here on
 	for from < to {
+		// The least bytes of prefix of a match that begins here, or up to there, have this byte.
+		for i := from + l.least - 1; l.least > 1 && i < len(b) && !l.prefix[b[i]]; i += l.least {
+			if from = i + 1; from >= to {
+				return to
+			}
+		}
 		if from < k.from || from > k.to {
 			*k = scanned{from: from, to: from}
 		}

@@ -26,6 +26,7 @@ func TestLead(t *testing.T) {
 		{`x[a-z]+@`, true, "axb@ b@", " ^     "},
 		{`(?:(?:2[0-5]|1)?[0-9]\.){3}`, true, "1.5 253.1.3333.1.", "^   ^^^ ^  ^^^ ^ "},
 		{`(?:a\x00)+@\x00`, true, "a\x00\x00a\x00@\x00", "^  ^   "}, // x is in the prefix
+		{`[ -~]{3,}\x00`, true, "\x00\x00\x00abc\x00ab\x00\x00abcd\x00", "   ^       ^^   "},
 	} {
 		p := compile(t, c.expr, 0, Options{})
 		if (p.machine().lead != nil) != c.lead {
@@ -40,6 +41,46 @@ func TestLead(t *testing.T) {
 		}
 		if string(got) != c.want {
 			t.Errorf("%s\n%s\n%s, want\n%s", c.expr, c.b, got, c.want)
+		}
+	}
+}
+
+// Where bytes that end a prefix are all over, Next leaves out no place at which a match begins, and
+// has the same places wherever it is asked to begin and to end.
+func TestLeadAmongStops(t *testing.T) {
+	rnd := testenv.Rand(t)
+	for _, expr := range []string{`[a-c]{3,}x`, `[a-c]{2,5}[xy]`, `[a-c]?[ab]{2}x`, `(?:ab|c){2,}x`, `\b[a-c]{4}x`} {
+		p := compile(t, expr, 0, Options{})
+		if p.machine().lead == nil {
+			t.Fatalf("%s has no lead", expr)
+		}
+		for range testenv.Rounds(200, 500, 5000) {
+			b := make([]byte, 1+rnd.IntN(100))
+			stops := rnd.IntN(12)
+			for i := range b {
+				b[i] = "abc xyxyxyxyxyxy"[rnd.IntN(4+stops)]
+			}
+			places := map[int]bool{}
+			for at := p.Next(b, 0, len(b)); at < len(b); at = p.Next(b, at+1, len(b)) {
+				places[at] = true
+			}
+			track := p.NewTrack()
+			for from := range b {
+				if p.Match(b, from, nil) > 0 && !places[from] {
+					t.Fatalf("%s, %q: at %d begins a match, and Next does not say so", expr, b, from)
+				}
+				to := from + rnd.IntN(len(b)-from+1)
+				want := from
+				for want < to && !places[want] {
+					want++
+				}
+				if got := p.Next(b, from, to); got != want {
+					t.Fatalf("%s, %q: from %d to %d there is %d, want %d", expr, b, from, to, got, want)
+				}
+				if got := track.Next(b, from, len(b)); places[from] && got != from {
+					t.Fatalf("%s, %q: from %d on, a track has %d", expr, b, from, got)
+				}
+			}
 		}
 	}
 }

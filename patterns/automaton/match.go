@@ -24,8 +24,8 @@ import (
 //
 //	s = start
 //	for each symbol:
-//	    t = s.next[symbol]
-//	    not known, and there is room for more states: t = follow; keep it in s.next
+//	    t = s.step(symbol)
+//	    not known, and there is room for more states: t = follow; keep it there
 //	    not known, and there is none: go on without tables
 //	    t says that a match ended in front of this symbol: remember it
 //	    t has no threads: the match is the one remembered last
@@ -81,7 +81,7 @@ func (p *machine) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 		// This loop is the same as the one below, for as long as there are no looks, tables
 		// know the step, and bytes are left.
 		for _, c := range b[at : at+m.n] {
-			t := s.next[p.byteClass[c]].Load()
+			t := s.step(int(p.byteClass[c])).Load()
 			if t == nil {
 				break
 			}
@@ -90,7 +90,7 @@ func (p *machine) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 					return best
 				}
 			}
-			if len(t.threads) == 0 {
+			if t.dead {
 				return best
 			}
 			s = t
@@ -99,7 +99,7 @@ func (p *machine) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	}
 	for ; ; i++ {
 		symbol := m.symbol(i)
-		t := s.next[symbol].Load()
+		t := s.step(symbol).Load()
 		if t == nil {
 			if t = p.tables.step(s, symbol, len(p.insts), i-told, p.follow); t == nil {
 				best, _ = m.withoutTables(s, i, best)
@@ -112,7 +112,7 @@ func (p *machine) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 				return best
 			}
 		}
-		if i == m.n || len(t.threads) == 0 {
+		if i == m.n || t.dead {
 			return best
 		}
 		s = t

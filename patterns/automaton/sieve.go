@@ -71,7 +71,7 @@ const (
 	maxPasses    = 1200
 	maxSieveSets = 24
 	maxSieveLen  = 1 << 18 // of a match
-	passesAByte  = 100     // so many passes take as long as to read the bytes
+	passesAByte  = 200     // so many passes take as long as to read the bytes
 	setPasses    = 5
 
 	slowSetPasses = 30

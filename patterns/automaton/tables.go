@@ -2,9 +2,11 @@ package automaton
 
 import (
 	"encoding/binary"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // tables are the states of a deterministic automaton, as far as they were met. Where they
@@ -18,6 +20,7 @@ import (
 // no part of the tables any more. INVARIANT: no state of the tables leads to one that was
 // emptied, so these are freed when no walk is at one of them.
 type tables struct {
+	rowed   reflect.Type // of a state with its row
 	symbols int
 	most    int  // about how many bytes the states may take
 	eager   bool // whether they are emptied whenever they are full, since whoever asks counts what that takes
@@ -40,16 +43,32 @@ type follower func(w *scratch, s *state, symbol int) (matched bool)
 // emptied, so that working out the states anew takes a small part of the time.
 const worthEmptying = 100
 
-// A state is the threads between two bytes, in order of preference.
+// A state is the threads between two bytes, in order of preference. Where it has any, and is no
+// state of a scratch, its row lies right behind it: by symbol, the state to which that leads; nil
+// where it is not known yet. So a step is one load that waits for the one before, not two.
 type state struct {
-	next    []atomic.Pointer[state] // by symbol; nil where not known yet. Empty in the states of a scratch
-	threads []uint32                // the instructions at which the threads are, none twice
-	start   bool                    // whether no byte was read yet: a match here is empty and does not count
-	matched bool                    // whether a match ended in front of the symbol that led here
+	threads []uint32 // the instructions at which the threads are, none twice
+	start   bool     // whether no byte was read yet: a match here is empty and does not count
+	matched bool     // whether a match ended in front of the symbol that led here
+	dead    bool     // whether there are no threads
+}
+
+// step returns where the row of s has what a symbol leads to. The symbol is one of the automaton's,
+// and s has a row.
+func (s *state) step(symbol int) *atomic.Pointer[state] {
+	return (*atomic.Pointer[state])(unsafe.Add(unsafe.Pointer(s), int(unsafe.Sizeof(state{}))+int(unsafe.Sizeof(uintptr(0)))*symbol))
+}
+
+// rowed returns the type of a state with its row.
+func rowed(symbols int) reflect.Type {
+	return reflect.StructOf([]reflect.StructField{
+		{Name: "State", Type: reflect.TypeFor[state]()},
+		{Name: "Row", Type: reflect.ArrayOf(symbols, reflect.TypeFor[atomic.Pointer[state]]())},
+	})
 }
 
 func newTables(symbols, most int, start []uint32) *tables {
-	t := &tables{symbols: symbols, most: most, states: make(map[string]*state)}
+	t := &tables{rowed: rowed(symbols), symbols: symbols, most: most, states: make(map[string]*state)}
 	t.start.Store(t.state(start, true, false))
 	return t
 }
@@ -61,7 +80,7 @@ func (t *tables) step(s *state, symbol, insts int, read int, follow follower) *s
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.read += uint64(read)
-	if to := s.next[symbol].Load(); to != nil {
+	if to := s.step(symbol).Load(); to != nil {
 		return to
 	}
 	if t.bytes > t.most && !t.empty() {
@@ -72,7 +91,7 @@ func (t *tables) step(s *state, symbol, insts int, read int, follow follower) *s
 	}
 	matched := follow(t.scratch, s, symbol)
 	to := t.state(t.scratch.after.dense, false, matched)
-	s.next[symbol].Store(to)
+	s.step(symbol).Store(to)
 	return to
 }
 
@@ -97,7 +116,7 @@ func (t *tables) empty() bool {
 }
 
 // cost is about how many bytes a state takes.
-func (t *tables) cost(s *state) int { return 8*len(s.next) + 8*len(s.threads) + 128 }
+func (t *tables) cost(s *state) int { return 8*t.symbols + 8*len(s.threads) + 128 }
 
 // state returns the state of some threads. It makes one unless it is there already.
 func (t *tables) state(threads []uint32, start, matched bool) *state {
@@ -116,10 +135,11 @@ func (t *tables) state(threads []uint32, start, matched bool) *state {
 	if s := t.states[string(key)]; s != nil {
 		return s
 	}
-	s := &state{threads: slices.Clone(threads), start: start, matched: matched}
+	s := &state{}
 	if len(threads) > 0 {
-		s.next = make([]atomic.Pointer[state], t.symbols)
+		s = (*state)(reflect.New(t.rowed).UnsafePointer())
 	}
+	s.threads, s.start, s.matched, s.dead = slices.Clone(threads), start, matched, len(threads) == 0
 	t.states[string(key)] = s
 	t.bytes += t.cost(s)
 	return s

@@ -239,8 +239,8 @@ func (m *matching) walk(w *walk, to int) {
 			// This loop is the same as the one below, for as long as tables know the step.
 			s, i := w.s, w.i
 			for _, c := range m.b[m.at+i : m.at+to] {
-				t := s.next[p.byteClass[c]].Load()
-				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
+				t := s.step(int(p.byteClass[c])).Load()
+				if t == nil || t.matched && p.semantics == Shortest || t.dead {
 					break
 				}
 				if t.matched {
@@ -259,8 +259,8 @@ func (m *matching) walk(w *walk, to int) {
 			before := plainNeighbour[m.b[m.at+i-1]] * numNeighbours
 			for _, c := range m.b[m.at+i : min(m.at+to, len(m.b))] {
 				behind := plainNeighbour[c]
-				t := s.next[int(p.byteClass[c])+int(p.contextOf[before+behind])*classes].Load()
-				if t == nil || t.matched && p.semantics == Shortest || len(t.threads) == 0 {
+				t := s.step(int(p.byteClass[c]) + int(p.contextOf[before+behind])*classes).Load()
+				if t == nil || t.matched && p.semantics == Shortest || t.dead {
 					break
 				}
 				if t.matched {
@@ -275,7 +275,7 @@ func (m *matching) walk(w *walk, to int) {
 			}
 		}
 		symbol := m.symbol(w.i)
-		t := w.s.next[symbol].Load()
+		t := w.s.step(symbol).Load()
 		if t == nil {
 			m.slow += perState + perThread*len(w.s.threads)
 			if t = p.next(w.s, symbol); t == nil {
@@ -287,7 +287,7 @@ func (m *matching) walk(w *walk, to int) {
 			w.best = w.i
 			w.done = p.semantics == Shortest
 		}
-		if w.done = w.done || len(t.threads) == 0; w.done {
+		if w.done = w.done || t.dead; w.done {
 			return
 		}
 		w.s = t
@@ -380,7 +380,7 @@ func (t *Track) lookAhead(b []byte, from int) bool {
 
 // next returns the state to which a symbol leads from s; nil where it is not kept.
 func (p *machine) next(s *state, symbol int) *state {
-	if t := s.next[symbol].Load(); t != nil {
+	if t := s.step(symbol).Load(); t != nil {
 		return t
 	}
 	return p.tables.step(s, symbol, len(p.insts), 0, p.follow)

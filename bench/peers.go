@@ -41,6 +41,9 @@ func (e *hyperscan) prepare(j *job) (string, error) {
 	}
 	var lits bytes.Buffer
 	for _, l := range j.literals {
+		if (l.expression() == "") != (j.literals[0].expression() == "") {
+			return "literals and expressions are not counted in the same way", nil
+		}
 		switch e := l.expression(); {
 		case e != "":
 			fmt.Fprintf(&lits, "%x r\n", e)

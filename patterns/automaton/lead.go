@@ -154,7 +154,8 @@ type scanned struct {
 func (l *lead) next(b []byte, from, to int, k *scanned) int {
 	end := min(len(b), to+l.most) // a byte of stop does not matter from here on
 	for from < to {
-		// The least bytes of prefix of a match that begins here, or up to there, have this byte.
+		// A match begins with least bytes of prefix. Where the last of so many from here on is none of these,
+		// no match begins up to that one.
 		for i := from + l.least - 1; l.least > 1 && i < len(b) && !l.prefix[b[i]]; i += l.least {
 			if from = i + 1; from >= to {
 				return to

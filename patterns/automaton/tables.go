@@ -43,8 +43,8 @@ type follower func(w *scratch, s *state, symbol int) (matched bool)
 // emptied, so that working out the states anew takes a small part of the time.
 const worthEmptying = 100
 
-// A state is the threads between two bytes, in order of preference. Where it has any, and is no
-// state of a scratch, its row lies right behind it: by symbol, the state to which that leads; nil
+// A state is the threads between two bytes, in order of preference. Unless it is a state
+// of a scratch, its row lies right behind it: by symbol, the state to which that leads; nil
 // where it is not known yet. So a step is one load that waits for the one before, not two.
 type state struct {
 	threads []uint32 // the instructions at which the threads are, none twice
@@ -54,7 +54,7 @@ type state struct {
 }
 
 // step returns where the row of s has what a symbol leads to. The symbol is one of the automaton's,
-// and s has a row.
+// and s is no state of a scratch.
 func (s *state) step(symbol int) *atomic.Pointer[state] {
 	return (*atomic.Pointer[state])(unsafe.Add(unsafe.Pointer(s), int(unsafe.Sizeof(state{}))+int(unsafe.Sizeof(uintptr(0)))*symbol))
 }
@@ -135,10 +135,7 @@ func (t *tables) state(threads []uint32, start, matched bool) *state {
 	if s := t.states[string(key)]; s != nil {
 		return s
 	}
-	s := &state{}
-	if len(threads) > 0 {
-		s = (*state)(reflect.New(t.rowed).UnsafePointer())
-	}
+	s := (*state)(reflect.New(t.rowed).UnsafePointer())
 	s.threads, s.start, s.matched, s.dead = slices.Clone(threads), start, matched, len(threads) == 0
 	t.states[string(key)] = s
 	t.bytes += t.cost(s)

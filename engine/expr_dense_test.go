@@ -140,6 +140,13 @@ func (k countedTrack) Match(m *patterns.Memory, at int) int {
 	return n
 }
 
+func (k countedTrack) Find(m *patterns.Memory, from, to, most int) (at, n int) {
+	before := k.Steps()
+	at, n = k.Track.Find(m, from, to, most)
+	k.count.add(k.Steps() - before)
+	return at, n
+}
+
 // Matches of one encoding that overlap none that is kept are kept, even where they overlap
 // dropped ones of the other encoding.
 func TestEncodingsDropTogether(t *testing.T) {
@@ -256,7 +263,7 @@ func TestDenseAnchors(t *testing.T) {
 	}
 }
 
-// A longestAsked is among how many places a finder was asked for the next, at most.
+// A longestAsked is among how many places a track was asked to find a match, at most.
 type longestAsked struct {
 	mu sync.Mutex
 	n  int
@@ -275,11 +282,11 @@ type askedTrack struct {
 	most *longestAsked
 }
 
-func (k askedTrack) Next(m *patterns.Memory, from, to int) int {
+func (k askedTrack) Find(m *patterns.Memory, from, to, most int) (at, n int) {
 	k.most.mu.Lock()
 	k.most.n = max(k.most.n, to-from)
 	k.most.mu.Unlock()
-	return k.Track.Next(m, from, to)
+	return k.Track.Find(m, from, to, most)
 }
 
 // An expression that stands for some literals which cannot overlap is looked for as these, and one

@@ -462,17 +462,21 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 				s += c.covered(t.base + addr.Addr(s))
 			}
 		}
-		if finder != nil && s < v.end {
-			s = finder.Next(&x.memory, s, v.end)
-		}
 		if s >= v.end {
 			break
 		}
-		if e.Align > 1 && !(t.base + addr.Addr(s)).IsAligned(e.Align) {
-			continue
+		n, looked := 0, 0
+		if track != nil && e.Align <= 1 {
+			s, n = track.Find(&x.memory, s, v.end, x.ask-x.work)
+		} else {
+			if finder != nil {
+				s = finder.Next(&x.memory, s, v.end)
+			}
+			if s < v.end && (e.Align <= 1 || (t.base + addr.Addr(s)).IsAligned(e.Align)) {
+				n = matcher.Match(&x.memory, s)
+				looked = n
+			}
 		}
-		n := matcher.Match(&x.memory, s)
-		looked := n
 		if track != nil {
 			now := track.Steps()
 			looked, steps = now-steps, now

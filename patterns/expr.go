@@ -83,7 +83,11 @@ type Track interface {
 	// overlap one that it has appended before. It does no more than len(dst) has room for up to its capacity. It
 	// looks at nothing but m.Bytes.
 	Told(m *Memory, from, to int, apart bool, dst []Told) (_ []Told, next int)
-	// Steps returns about how much work Match has done so far, in bytes looked at.
+	// Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
+	// has found none after about most Steps, it returns the last place that it asked about and 0; where there is none,
+	// to and 0.
+	Find(m *Memory, from, to, most int) (at, n int)
+	// Steps returns about how much work Match and Find have done so far, in bytes looked at.
 	Steps() int
 }
 

@@ -187,6 +187,10 @@ type track struct{ *automaton.Track }
 
 func (t track) Match(m *Memory, at int) int { return t.Track.Match(m.Bytes, at, m.Beyond) }
 
+func (t track) Find(m *Memory, from, to, most int) (at, n int) {
+	return t.Track.Find(m.Bytes, from, to, most, m.Beyond)
+}
+
 func (t track) Told(m *Memory, from, to int, apart bool, dst []Told) ([]Told, int) {
 	return t.Track.Told(from, to, apart, dst)
 }

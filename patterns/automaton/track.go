@@ -87,6 +87,21 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	return n
 }
 
+// Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
+// has found none after about most steps, it returns the last place that it asked about and 0; where there is none, to
+// and 0. The conditions are those of Match, of the places that it asks about.
+func (t *Track) Find(b []byte, from, to, most int, beyond func(i int) (byte, bool)) (at, n int) {
+	most += t.steps
+	for at = from; ; at++ {
+		if at = t.Next(b, at, to); at >= to {
+			return to, 0
+		}
+		if n = t.Match(b, at, beyond); n > 0 || t.steps > most {
+			return at, n
+		}
+	}
+}
+
 // begin has the machine made.
 func (t *Track) begin() {
 	if t.p == nil {

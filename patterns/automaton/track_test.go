@@ -68,9 +68,34 @@ func TestTrack(t *testing.T) {
 					if next := track.Next(b, at, to); next < at || next > min(to, begins[at]) {
 						t.Fatalf("%s %+v, round %d: next %d from %d up to %d, but the next match begins at %d", expr, o, round, next, at, to, begins[at])
 					}
+					if rnd.IntN(50) == 0 {
+						at = checkFind(t, p, track, b, begins, at, to, rnd.IntN(2000))
+					}
 				}
 			}
 		}
+	}
+}
+
+// checkFind has a track find the first match from at on, below to, in pieces of most steps. By begins, it
+// checks that it passes none over and tells its length. It returns the place, or to.
+func checkFind(t *testing.T, p *Program, track *Track, b []byte, begins []int, at, to, most int) int {
+	t.Helper()
+	want := min(to, begins[at])
+	for from := at; ; from++ {
+		got, n := track.Find(b, from, to, most, nil)
+		switch {
+		case got < from || got > want:
+			t.Fatalf("found %d from %d up to %d, but the next match begins at %d", got, from, to, want)
+		case got == want:
+			if want < to && n != p.Match(b, want, nil) || want == to && n != 0 {
+				t.Fatalf("%d bytes found at %d, up to %d, want %d", n, got, to, p.Match(b, want, nil))
+			}
+			return want
+		case n != 0:
+			t.Fatalf("%d bytes found at %d, where no match begins", n, got)
+		}
+		from = got
 	}
 }
 

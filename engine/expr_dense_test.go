@@ -140,9 +140,9 @@ func (k countedTrack) Match(m *patterns.Memory, at int) int {
 	return n
 }
 
-func (k countedTrack) Find(m *patterns.Memory, from, to, most int) (at, n int) {
+func (k countedTrack) Find(m *patterns.Memory, from, to int, found []patterns.FoundAnchor, most int) (at, n int) {
 	before := k.Steps()
-	at, n = k.Track.Find(m, from, to, most)
+	at, n = k.Track.Find(m, from, to, found, most)
 	k.count.add(k.Steps() - before)
 	return at, n
 }
@@ -282,11 +282,11 @@ type askedTrack struct {
 	most *longestAsked
 }
 
-func (k askedTrack) Find(m *patterns.Memory, from, to, most int) (at, n int) {
+func (k askedTrack) Find(m *patterns.Memory, from, to int, found []patterns.FoundAnchor, most int) (at, n int) {
 	k.most.mu.Lock()
 	k.most.n = max(k.most.n, to-from)
 	k.most.mu.Unlock()
-	return k.Track.Find(m, from, to, most)
+	return k.Track.Find(m, from, to, found, most)
 }
 
 // An expression that stands for some literals which cannot overlap is looked for as these, and one

@@ -134,6 +134,8 @@ func (f *anchorFinder) scan(t *tools, b []byte, at, last int, note func(off int,
 // before it, both included, with nothing but bytes of before in front of it.
 type anchor struct {
 	expr, first, last int
+	number            uint32     // in Expr.Anchors
+	traced            bool       // whether where it was found is kept, as for all anchors of the expression
 	before            *[256]bool // nil: any
 	run               int        // which of exprTools.runs it has, if it has a before
 }
@@ -199,9 +201,12 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 			u.bare = append(u.bare, i)
 			u.inZeros = u.inZeros || zerosBegin(e.Expr)
 		}
-		for _, a := range e.Anchors {
+		traced := e.tracker != nil && !slices.ContainsFunc(e.Anchors, func(a patterns.Anchor) bool { return !a.Traced || a.Keys != (patterns.Keys{}) }) &&
+			slices.ContainsFunc(e.Anchors, func(a patterns.Anchor) bool { return a.First < a.Last })
+		for k, a := range e.Anchors {
 			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask, a.Keys)
 			anchor := newAnchor(i, &a)
+			anchor.number, anchor.traced = uint32(k), traced
 			if anchor.before != nil {
 				anchor.run = u.runs
 				u.runs++
@@ -244,10 +249,11 @@ type exprTools struct {
 	memory    patterns.Memory
 	found     []sets.Match // the anchors that a kernel has found
 	scratch   sets.Scratch
-	runs      []run          // of anchors that have a before, in the stretch in hand
-	starts    [][]startRange // by expression: the starts of the stretch in hand that anchors allow
-	have      []int          // the expressions that have starts
-	begun     bool           // whether the worker has looked at anything
+	runs      []run                    // of anchors that have a before, in the stretch in hand
+	starts    [][]startRange           // by expression: the starts of the stretch in hand that anchors allow
+	traced    [][]patterns.FoundAnchor // by expression: the anchors that allow them, if all of the expression's are traced
+	have      []int                    // the expressions that have starts
+	begun     bool                     // whether the worker has looked at anything
 	matches   []exprMatch
 	told      []patterns.Told  // room for what tracks tell
 	chains    []chain          // by expression
@@ -279,8 +285,12 @@ func (x *exprTools) leave() {
 	}
 }
 
-// A startRange is the starts from first up to end, exclusive.
-type startRange struct{ first, end int }
+// A startRange is the starts from first up to end, exclusive. The traced anchors that allow them are among
+// those from firstFound up to endFound, exclusive, of exprTools.traced.
+type startRange struct {
+	first, end           int
+	firstFound, endFound uint32
+}
 
 // An exprMatch is a match of size bytes.
 type exprMatch struct {
@@ -293,7 +303,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	fresh := !x.begun
 	if x.starts == nil {
 		x.starts, x.chains = make([][]startRange, len(u.exprs)), make([]chain, len(u.exprs))
-		x.tracks = make([]patterns.Track, len(u.exprs))
+		x.tracks, x.traced = make([]patterns.Track, len(u.exprs)), make([][]patterns.FoundAnchor, len(u.exprs))
 	}
 	if fresh {
 		x.begun, x.stretch = true, longStretch
@@ -324,13 +334,13 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		for _, v := range merged(x.starts[i]) {
 			ok = ok && u.verify(t, i, v)
 		}
-		x.starts[i] = x.starts[i][:0]
+		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
 	}
 	for _, i := range u.bare {
-		ok = ok && u.verify(t, i, startRange{from, to})
+		ok = ok && u.verify(t, i, startRange{first: from, end: to})
 	}
 	if alone {
-		ok = ok && u.verify(t, 0, startRange{from, to})
+		ok = ok && u.verify(t, 0, startRange{first: from, end: to})
 	}
 	if !ok {
 		return dst, from
@@ -383,7 +393,7 @@ func (u *exprUnit) noteDense(x *exprTools, n int) {
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x := &t.expr
 	for _, i := range x.have { // left by a stretch that ended with a fault
-		x.starts[i] = x.starts[i][:0]
+		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
 	}
 	x.have = x.have[:0]
 	x.runs = slices.Grow(x.runs[:0], u.runs)[:u.runs]
@@ -393,15 +403,20 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	note := func(off int, anchor int32) {
 		x.noted++
 		a := &u.anchors[anchor]
-		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1)}
+		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1), 0, 0}
 		if v.first >= v.end {
 			return
+		}
+		if a.traced {
+			n := uint32(len(x.traced[a.expr]))
+			x.traced[a.expr] = append(x.traced[a.expr], patterns.FoundAnchor{Off: uint32(off), Anchor: a.number})
+			v.firstFound, v.endFound = n, n+1
 		}
 		list := x.starts[a.expr]
 		if n := len(list); n == 0 {
 			x.have = append(x.have, a.expr)
 		} else if last := &list[n-1]; v.first <= last.end && v.first >= last.first {
-			last.end = max(last.end, v.end)
+			last.end, last.endFound = max(last.end, v.end), v.endFound
 			return
 		}
 		x.starts[a.expr] = append(list, v)
@@ -420,7 +435,8 @@ func merged(list []startRange) []startRange {
 	out := list[:0]
 	for _, v := range list {
 		if n := len(out); n > 0 && v.first <= out[n-1].end {
-			out[n-1].end = max(out[n-1].end, v.end)
+			last := &out[n-1]
+			last.end, last.firstFound, last.endFound = max(last.end, v.end), min(last.firstFound, v.firstFound), max(last.endFound, v.endFound)
 		} else {
 			out = append(out, v)
 		}
@@ -467,7 +483,7 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		}
 		n, looked := 0, 0
 		if track != nil && e.Align <= 1 {
-			s, n = track.Find(&x.memory, s, v.end, x.ask-x.work)
+			s, n = track.Find(&x.memory, s, v.end, x.traced[i][v.firstFound:v.endFound], x.ask-x.work)
 		} else {
 			if finder != nil {
 				s = finder.Next(&x.memory, s, v.end)

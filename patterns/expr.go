@@ -45,7 +45,12 @@ type Anchor struct {
 	// Before has the bytes that a match can have in front of the anchor. It counts where First is
 	// less than Last, for then a match can begin no further in front than such bytes reach.
 	Before automaton.Set
+	// Traced is whether a Track makes use of where the anchor was found.
+	Traced bool
 }
+
+// FoundAnchor is where an anchor was found: its index in Expr.Anchors, and its offset in Memory.Bytes.
+type FoundAnchor = automaton.FoundAnchor
 
 // Matcher tells whether a match begins at a place, and how long it is. It is immutable and
 // safe for concurrent use.
@@ -85,8 +90,9 @@ type Track interface {
 	Told(m *Memory, from, to int, apart bool, dst []Told) (_ []Told, next int)
 	// Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
 	// has found none after about most Steps, it returns the last place that it asked about and 0; where there is none,
-	// to and 0.
-	Find(m *Memory, from, to, most int) (at, n int)
+	// to and 0. Unless found is empty, it has all anchors of the expression that allow one of these places, ascending by offset,
+	// and they are traced. That makes it faster.
+	Find(m *Memory, from, to int, found []FoundAnchor, most int) (at, n int)
 	// Steps returns about how much work Match and Find have done so far, in bytes looked at.
 	Steps() int
 }

@@ -162,7 +162,7 @@ func (t *Target) maxMatch(own int) (int, error) {
 func newExpr(p *automaton.Program) Expr {
 	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen(), CutLen: p.CutLen()}
 	for _, a := range p.Anchors() {
-		e.Anchors = append(e.Anchors, Anchor{Lit: a.Lit, Mask: a.Mask, First: a.First, Last: a.Last, Before: a.Before})
+		e.Anchors = append(e.Anchors, Anchor{Lit: a.Lit, Mask: a.Mask, First: a.First, Last: a.Last, Before: a.Before, Traced: a.Traced()})
 	}
 	return e
 }
@@ -187,8 +187,8 @@ type track struct{ *automaton.Track }
 
 func (t track) Match(m *Memory, at int) int { return t.Track.Match(m.Bytes, at, m.Beyond) }
 
-func (t track) Find(m *Memory, from, to, most int) (at, n int) {
-	return t.Track.Find(m.Bytes, from, to, most, m.Beyond)
+func (t track) Find(m *Memory, from, to int, found []FoundAnchor, most int) (at, n int) {
+	return t.Track.Find(m.Bytes, from, to, found, most, m.Beyond)
 }
 
 func (t track) Told(m *Memory, from, to int, apart bool, dst []Told) ([]Told, int) {

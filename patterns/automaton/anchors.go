@@ -7,7 +7,15 @@ type Anchor struct {
 	Lit, Mask   []byte // only the bits of Mask count, and the others are zero in Lit; all count where Mask is nil
 	First, Last int    // offsets from the match's first byte, both included
 	Before      Set    // the bytes that a match can have in front of it
+
+	// entry is the node of the expression with which what holds the anchor begins, skip bytes in front of
+	// it; nil where it is not one. A match that holds the anchor goes through it there.
+	entry *Node
+	skip  int
 }
+
+// Traced reports whether a Track is helped by knowing where the anchor was found.
+func (a *Anchor) Traced() bool { return a.entry != nil }
 
 // Anchors returns what a search can look for: every match holds at least one of them. It
 // returns nil where anchors would be found too often to be of use.
@@ -66,7 +74,7 @@ func (n *Node) anchors(maxLen int, first Set, most float64) []Anchor {
 		c := f.best
 		if f.exact != nil {
 			// An empty match does not count.
-			c = g.choose(withoutEmpty(f.exact), 0, 0)
+			c = g.choose(withoutEmpty(f.exact), 0, 0, n)
 		}
 		if c.anchors != nil && c.cost < best.cost {
 			best = c
@@ -114,6 +122,7 @@ var wholeBytes = func() (all [256]maskedString) {
 
 // facts is what is known of the matches of a node.
 type facts struct {
+	node        *Node          // the node
 	exact       []maskedString // every match is one of these; nil where they are not known
 	head        []maskedString // every match begins with one of these; nil where they are not known
 	best        choice         // what every match holds, where exact is nil
@@ -150,6 +159,12 @@ type gatherer struct {
 }
 
 func (g *gatherer) node(n *Node) facts {
+	f := g.facts(n)
+	f.node = n
+	return f
+}
+
+func (g *gatherer) facts(n *Node) facts {
 	switch n.Op {
 	case OpLook:
 		return facts{exact: []maskedString{{}}}
@@ -214,7 +229,7 @@ func (g *gatherer) either(subs []*Node) facts {
 	for _, f := range branches {
 		c := f.best
 		if f.exact != nil {
-			c = g.choose(f.exact, 0, 0)
+			c = g.choose(f.exact, 0, 0, f.node)
 		}
 		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > g.alternatives() {
 			all.best = choice{}
@@ -255,6 +270,7 @@ type sequence struct {
 	g           *gatherer
 	exact       []maskedString // the strings gathered
 	own         bool           // whether exact is one string that nobody else has
+	entry       *Node          // the first node of the strings; nil where there is none yet
 	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
 	before      Set            // the bytes of what stands in front of the strings
 	least, most int            // the length of all that was walked
@@ -270,22 +286,31 @@ func (g *gatherer) newSequence() *sequence {
 
 func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
+		r.enter(f.node)
 		r.append(f.exact)
 		r.walk(f)
 		return
 	}
 	if f.exact == nil && r.fits(f.head) {
+		r.enter(f.node)
 		r.append(f.head)
 	}
 	r.flush()
 	if f.exact == nil {
 		r.take(f.best, r.least, r.most, r.bytes)
 		r.walk(f)
-		r.exact, r.own, r.first, r.last, r.before = []maskedString{{}}, true, r.least, r.most, r.bytes
+		r.exact, r.own, r.first, r.last, r.before, r.entry = []maskedString{{}}, true, r.least, r.most, r.bytes, nil
 		return
 	}
-	r.exact, r.own, r.first, r.last, r.before = f.exact, false, r.least, r.most, r.bytes
+	r.exact, r.own, r.first, r.last, r.before, r.entry = f.exact, false, r.least, r.most, r.bytes, f.node
 	r.walk(f)
+}
+
+// enter notes that strings are gathered from n on, unless there are some already.
+func (r *sequence) enter(n *Node) {
+	if r.entry == nil {
+		r.entry = n
+	}
 }
 
 // walk adds a node to what was walked.
@@ -331,7 +356,7 @@ func (r *sequence) flush() {
 	if !r.broken {
 		r.broken, r.head = true, r.exact
 	}
-	r.take(r.g.choose(r.exact, r.first, r.last), 0, 0, r.before)
+	r.take(r.g.choose(r.exact, r.first, r.last, r.entry), 0, 0, r.before)
 }
 
 // take keeps a choice if it is the best so far. The choice is about what begins first to
@@ -377,9 +402,9 @@ func withoutEmpty(all []maskedString) []maskedString {
 	return out
 }
 
-// choose returns the anchors of strings that begin at first to last. It returns none if one
+// choose returns the anchors of strings that begin at first to last, with the node entry. It returns none if one
 // of the strings has no part that is worth looking for.
-func (g *gatherer) choose(all []maskedString, first, last int) choice {
+func (g *gatherer) choose(all []maskedString, first, last int, entry *Node) choice {
 	var c choice
 	var known map[string]int // the anchors, by their bytes and masks, where there may be several
 	if len(all) > 1 {
@@ -390,7 +415,7 @@ func (g *gatherer) choose(all []maskedString, first, last int) choice {
 		if from == to {
 			return choice{}
 		}
-		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from)}
+		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from), entry: entry, skip: from}
 		if bytes.Count(a.Mask, []byte{0xff}) == len(a.Mask) {
 			a.Mask = nil
 		}
@@ -402,6 +427,9 @@ func (g *gatherer) choose(all []maskedString, first, last int) choice {
 		if i, ok := known[key]; ok {
 			old := &c.anchors[i]
 			old.First, old.Before = min(old.First, a.First), old.Before.Or(a.Before)
+			if old.skip != a.skip {
+				old.entry = nil
+			}
 			if old.Last >= 0 && (a.Last < 0 || a.Last > old.Last) {
 				old.Last = a.Last
 			}

@@ -30,6 +30,7 @@ type backward struct {
 	first   []bool   // by instruction: whether it is among the first that a match may read
 	tables  *tables
 	anyLook int // the context in which all looks are taken to hold
+	enter   int // the symbol that reads no byte but adds the first entry's instructions to a state; those of others follow
 }
 
 // optional is the turns of x{0,n} that a compiler has emitted: the instruction that reads the
@@ -99,18 +100,30 @@ func newBackward(p *machine, start uint32, most int) *backward {
 			k.first[o.turn(left)] = k.first[o.turn(o.turns-1)]
 		}
 	}
-	k.tables = newTables(p.numClasses*(k.anyLook+1), most, []uint32{matchEnd})
+	k.enter = p.numClasses * (k.anyLook + 1)
+	k.tables = newTables(k.enter+len(p.entries.pcs), most, []uint32{matchEnd})
 	k.tables.eager = true
+	k.tables.other.Store(k.tables.state(nil, true, false))
 	return k
 }
 
 // backwardBytes is about how many bytes a backward takes for an instruction.
 const backwardBytes = 4 + 8 + 4 + 1
 
-// follow is the follower of the tables. All states have matchEnd, since a match may end anywhere.
+// follow is the follower of the tables. States that tables.start leads to have matchEnd, since a match may end anywhere; those
+// that tables.other leads to do not: from them, a match goes on through an entry that was added.
 func (k *backward) follow(w *scratch, s *state, symbol int) (matched bool) {
 	w.seen.clear()
 	w.after.clear()
+	if symbol >= k.enter {
+		for _, pcs := range [][]uint32{s.threads, k.p.entries.pcs[symbol-k.enter]} {
+			for _, pc := range pcs {
+				w.after.add(pc)
+			}
+		}
+		slices.Sort(w.after.dense)
+		return false
+	}
 	class := symbol % k.p.numClasses
 	holds := ^Look(0)
 	if context := symbol / k.p.numClasses; context != k.anyLook {
@@ -121,7 +134,9 @@ func (k *backward) follow(w *scratch, s *state, symbol int) (matched bool) {
 			w.after.add(pc)
 		}
 	}
-	w.after.add(matchEnd)
+	if len(s.threads) > 0 && s.threads[0] == matchEnd {
+		w.after.add(matchEnd)
+	}
 	w.stack = append(w.stack[:0], s.threads...)
 	for len(w.stack) > 0 {
 		pc := w.stack[len(w.stack)-1]
@@ -181,6 +196,8 @@ type lookback struct {
 	span   int // how many bytes all that were asked about lay in, up to the last Reset
 	first  int // the first place since then; −1 where there is none
 	last   int // the last one
+	vain   int // how much all that found no match took so far, in bytes that could be read instead
+	took   int // how much all that found a match took so far
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
 
 	// What is known by a sieve.
@@ -213,6 +230,7 @@ const (
 func (l *lookback) failedAt(place, read int) {
 	l.wasted += read
 	l.failed++
+	l.vain += read + perPlace
 	l.asked(place)
 }
 
@@ -350,6 +368,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 		out -= l.left()
 	}
 	price := k.price(l.to - from + t.p.maxLen)
+	l.vain += price
 	saved := out * l.cost() / max(l.span, l.failed, 1) // if as much is wasted on as many bytes
 	switch {
 	case l.credit > 0:
@@ -375,75 +394,13 @@ func (t *Track) lookBack(b []byte, from int) {
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
 	r.left = ahead - (l.spent - l.wasted)
-	begin, allowed := r.i, r.left
-	whole := r.run(l.to, nil)
-	for first := (r.i - 1 - from) &^ 63; whole && first >= 0; first -= 64 {
-		whole = r.run(from+first, &l.places[first/64])
-	}
-	for i := range max(r.i-from, 0) { // what is left is not known
-		if !whole && from+i < l.to {
-			l.places[i/64] |= 1 << (i % 64)
-		}
-	}
+	took := r.places(l, nil)
 	out := l.to - from - l.left()
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
-	l.spent = max(l.spent+begin-r.i+allowed-r.left-l.wasted-saved, -mostSaved)
+	l.spent = max(l.spent+took-l.wasted-saved, -mostSaved)
+	l.vain += took
 	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
-}
-
-// A retreat is a walk backwards that has come as far down as byte i.
-type retreat struct {
-	k    *backward
-	m    matching
-	s    *state
-	i    int
-	left int // how much it may still take to work out states, in bytes that could be read instead
-}
-
-// run goes down to byte to, and sets the bits of the places from there on, if it is given any. It
-// returns false where no more states are kept.
-func (r *retreat) run(to int, places *uint64) bool {
-	p, b, s, found := r.m.p, r.m.b, r.s, uint64(0)
-	defer func() {
-		if r.s = s; places != nil {
-			*places |= found
-		}
-	}()
-	for r.i > to {
-		i := r.i - 1
-		symbol := int(p.byteClass[b[i]])
-		if p.asksLooks {
-			symbol += p.numClasses * r.k.context(&r.m, i+1)
-		}
-		next := s.step(symbol).Load()
-		if next == nil {
-			if r.left -= perState + perThread*len(s.threads); r.left < 0 {
-				return false
-			}
-			if next = r.k.tables.step(s, symbol, len(p.insts), 0, r.k.follow); next == nil {
-				return false
-			}
-		}
-		r.i, s = i, next
-		if s.matched {
-			found |= 1 << ((i - to) % 64)
-		}
-		if !p.asksLooks {
-			// The same again, for as long as tables know the step.
-			for r.i > to {
-				next := s.step(int(p.byteClass[b[r.i-1]])).Load()
-				if next == nil {
-					break
-				}
-				r.i--
-				if s = next; s.matched {
-					found |= 1 << ((r.i - to) % 64)
-				}
-			}
-		}
-	}
-	return true
 }
 
 // context returns the context of the place in front of byte i; anyLook where that needs bytes that

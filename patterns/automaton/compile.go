@@ -84,7 +84,52 @@ type machine struct {
 	tables    *tables
 	pool      sync.Pool // of *scratch
 	optionals []optional
+	entries   entries
 	back      backwards
+}
+
+// entries is with which instructions the nodes begin that are the entries of anchors.
+type entries struct {
+	pcs  [][]uint32 // by entry; none where there are too many
+	of   []int      // by anchor: its entry; nil where an anchor has none
+	skip []int      // by anchor
+}
+
+const (
+	maxEntries   = 64 // of a program
+	maxEntrances = 64 // of an entry
+)
+
+// newEntries returns the entries of some anchors, and their numbers by their nodes.
+func newEntries(anchors []Anchor) (e entries, numbers map[*Node]int) {
+	if len(anchors) == 0 {
+		return entries{}, nil
+	}
+	numbers = map[*Node]int{}
+	for i := range anchors {
+		a := &anchors[i]
+		k, ok := numbers[a.entry]
+		if !ok {
+			k = len(numbers)
+			numbers[a.entry] = k
+		}
+		if a.entry == nil || k == maxEntries {
+			return entries{}, nil
+		}
+		e.of, e.skip = append(e.of, k), append(e.skip, a.skip)
+	}
+	e.pcs = make([][]uint32, len(numbers))
+	return e, numbers
+}
+
+// note notes that the node with a number begins with the instruction pc.
+func (e *entries) note(number int, pc uint32) {
+	if e.pcs == nil {
+		return
+	}
+	if e.pcs[number] = append(e.pcs[number], pc); len(e.pcs[number]) > maxEntrances {
+		*e = entries{}
+	}
 }
 
 // An inst is an instruction. What it does depends on op:
@@ -162,6 +207,7 @@ func (p *Program) newMachine() *machine {
 	m := &machine{node: p.node, limit: o.Limit, semantics: o.Semantics, encoding: o.Encoding, maxLen: p.maxLen}
 	m.insts = make([]inst, 0, p.steps)
 	c := compiler{limit: o.Limit, m: m, sets: map[Set]uint32{}}
+	m.entries, c.entries = newEntries(p.anchors)
 	c.emit(opMatch, 0, 0)
 	start := c.node(p.node, matchEnd)
 	m.alphabet(c.asked)
@@ -269,6 +315,8 @@ type compiler struct {
 	sets  map[Set]uint32
 	asked Look
 	full  bool // whether no more instructions fit
+
+	entries map[*Node]int // the numbers of the machine's entries
 }
 
 func (c *compiler) emit(op uint8, out, arg uint32) uint32 {
@@ -294,6 +342,14 @@ func (c *compiler) alt(first, second uint32, swap bool) uint32 {
 
 // node emits what matches n and then goes on at next. It returns where that starts.
 func (c *compiler) node(n *Node, next uint32) uint32 {
+	pc := c.emitNode(n, next)
+	if number, ok := c.entries[n]; ok {
+		c.m.entries.note(number, pc)
+	}
+	return pc
+}
+
+func (c *compiler) emitNode(n *Node, next uint32) uint32 {
 	if c.full {
 		return 0
 	}

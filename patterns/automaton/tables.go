@@ -26,7 +26,8 @@ type tables struct {
 	eager   bool // whether they are emptied whenever they are full, since whoever asks counts what that takes
 
 	start   atomic.Pointer[state]
-	emptied atomic.Uint32 // how often
+	other   atomic.Pointer[state] // the state without threads, if walks may begin with it; else nil
+	emptied atomic.Uint32         // how often
 
 	mu      sync.Mutex // guards what follows, and the filling of the states' tables
 	states  map[string]*state
@@ -111,6 +112,9 @@ func (t *tables) empty() bool {
 	clear(t.states)
 	t.bytes, t.read = 0, 0
 	t.start.Store(t.state(old.threads, true, old.matched))
+	if t.other.Load() != nil {
+		t.other.Store(t.state(nil, true, false))
+	}
 	t.emptied.Add(1)
 	return true
 }

@@ -34,6 +34,9 @@ type Track struct {
 	// What Next has found out, for a lead or a uniform lead, and by going back.
 	scanned scanned
 	back    lookback
+	ranges  ranges
+
+	entrances []entrance // of the range in hand
 }
 
 // A path is how a search went on from a mark.
@@ -61,6 +64,8 @@ func (p *Program) NewTrack() *Track {
 func (t *Track) Reset() {
 	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
 	t.back.reset()
+	t.ranges.leave(&t.back)
+	t.ranges.last = 0
 }
 
 // Steps returns about how much work was done so far, in bytes that the automaton has read.
@@ -79,8 +84,10 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
 		t.back.slow += t.slow
+		t.back.vain += t.slow
 	} else {
 		t.back.read += t.steps - before + t.slow
+		t.back.took += t.steps - before + t.slow + perPlace
 		t.back.met++
 		t.back.asked(at)
 	}
@@ -89,9 +96,14 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 
 // Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
 // has found none after about most steps, it returns the last place that it asked about and 0; where there is none, to
-// and 0. The conditions are those of Match, of the places that it asks about.
-func (t *Track) Find(b []byte, from, to, most int, beyond func(i int) (byte, bool)) (at, n int) {
+// and 0. Unless found is empty, it has all of the program's anchors that are there, ascending, of which a match that begins at these
+// places holds one; all of them are traced. The conditions are those of Match, of the places that it asks about.
+func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyond func(i int) (byte, bool)) (at, n int) {
 	most += t.steps
+	if len(found) > 0 {
+		t.begin()
+		t.enter(b, from, to, found)
+	}
 	for at = from; ; at++ {
 		if at = t.Next(b, at, to); at >= to {
 			return to, 0
@@ -380,13 +392,13 @@ func (t *Track) lookAhead(b []byte, from int) bool {
 		return false
 	}
 	if k := t.sieve(); k != nil {
-		if !l.worthSieving(k, t.p.maxLen) {
+		if !l.worthSieving(k, t.p.maxLen) || t.ranges.cheaper(l, float64(k.price(1<<10))/(1<<10), k.tells) {
 			return false
 		}
 		t.sift(k, b, from)
 		return true
 	}
-	if !l.worthLookingBack(t.p.maxLen) {
+	if !l.worthLookingBack(t.p.maxLen) || t.ranges.cheaper(l, 1, false) {
 		return false
 	}
 	t.lookBack(b, from)

@@ -83,7 +83,7 @@ func checkFind(t *testing.T, p *Program, track *Track, b []byte, begins []int, a
 	t.Helper()
 	want := min(to, begins[at])
 	for from := at; ; from++ {
-		got, n := track.Find(b, from, to, most, nil)
+		got, n := track.Find(b, from, to, nil, most, nil)
 		switch {
 		case got < from || got > want:
 			t.Fatalf("found %d from %d up to %d, but the next match begins at %d", got, from, to, want)

@@ -368,7 +368,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 		out -= l.left()
 	}
 	price := k.price(l.to - from + t.p.maxLen)
-	l.vain += price
+	t.ranges.last = 0                                  // of the ranges that are known now, nothing is counted
 	saved := out * l.cost() / max(l.span, l.failed, 1) // if as much is wasted on as many bytes
 	switch {
 	case l.credit > 0:
@@ -399,7 +399,7 @@ func (t *Track) lookBack(b []byte, from int) {
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
 	l.spent = max(l.spent+took-l.wasted-saved, -mostSaved)
-	l.vain += took
+	t.ranges.last = 0
 	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
 }
 

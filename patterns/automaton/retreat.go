@@ -178,7 +178,14 @@ func (t *Track) enter(b []byte, from, to int, found []FoundAnchor) {
 	if to-from < leastRange || t.p.entries.pcs == nil || int(found[len(found)-1].Off)-from > 4*(to-from)+perRetreat {
 		return
 	}
+	if from >= l.from && from < l.to { // it is known
+		return
+	}
 	g.from, g.to = from, to
+	if t.lookAhead(b, from) {
+		g.from, g.to = 0, 0
+		return
+	}
 	g.covered += to - from
 	if g.span += to - from; g.last > 0 && g.last < from {
 		g.span += from - g.last
@@ -186,12 +193,6 @@ func (t *Track) enter(b []byte, from, to int, found []FoundAnchor) {
 	if g.last = to; g.span > mostSpan {
 		g.covered /= 2
 		g.span /= 2
-	}
-	if from >= l.from && from < l.to {
-		return
-	}
-	if t.lookAhead(b, from) {
-		return
 	}
 	if g.way = g.better(); g.way == retreating {
 		t.retreat(b, from, to, found)

@@ -264,8 +264,7 @@ func (t *Track) retreat(b []byte, from, to int, found []FoundAnchor) {
 	if !slices.IsSortedFunc(t.entrances, descending) {
 		slices.SortFunc(t.entrances, descending)
 	}
-	l.reset()
-	l.from, l.to, l.by = from, to, nil
+	l.from, l.to, l.by = from, to, nil // and what was wasted before lies in the same bytes
 	n := (to - from + 63) / 64
 	l.places = slices.Grow(l.places[:0], n)[:n]
 	clear(l.places)

@@ -257,7 +257,7 @@ func (l *lookback) worthLookingBack(longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.wasted > worth && l.spent-l.wasted < ahead
+	return l.cost() > worth && l.spent-l.cost() < ahead
 }
 
 // match returns the length of the match at a place, and whether that is known.
@@ -326,7 +326,7 @@ func (l *lookback) left() (n int) {
 // sieve returns the sieve by which the track is to know places; nil where it is to look back.
 func (t *Track) sieve() *sieve {
 	k := t.p.sieve()
-	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.wasted < ahead {
+	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.cost() < ahead {
 		return nil
 	}
 	return k
@@ -393,12 +393,12 @@ func (t *Track) lookBack(b []byte, from int) {
 	l.begin(b, from, p.reach())
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
-	r.left = ahead - (l.spent - l.wasted)
+	r.left = ahead - (l.spent - l.cost())
 	took := r.places(l, nil)
 	out := l.to - from - l.left()
 	l.paid = out > (l.to-from)*3/4
-	saved := out * l.wasted / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
-	l.spent = max(l.spent+took-l.wasted-saved, -mostSaved)
+	saved := out * l.cost() / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
+	l.spent = max(l.spent+took-l.cost()-saved, -mostSaved)
 	t.ranges.last = 0
 	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
 }

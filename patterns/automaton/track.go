@@ -126,9 +126,13 @@ func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	if !p.canBegin[b[at]] {
 		return 0
 	}
-	m := matching{p: p, b: b, at: at, n: min(len(b)-at, p.maxLen), beyond: beyond}
-	t.tell()
-	w := walk{s: p.tables.start.Load()}
+	if t.steps-t.told > untold || p.tables.emptied.Load() != t.emptied {
+		t.tell()
+	}
+	var m matching // set field by field, since a literal would be copied
+	m.p, m.b, m.at, m.n, m.beyond = p, b, at, min(len(b)-at, p.maxLen), beyond
+	var w walk
+	w.s = p.tables.start.Load()
 	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
 	if n >= m.n {
 		return t.end(&m, w)

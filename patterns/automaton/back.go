@@ -326,7 +326,7 @@ func (l *lookback) left() (n int) {
 // sieve returns the sieve by which the track is to know places; nil where it is to look back.
 func (t *Track) sieve() *sieve {
 	k := t.p.sieve()
-	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.cost() < ahead {
+	if k == nil || (!k.exact || k.price(1) > sieveFirst) && t.back.spent-t.back.wasted < ahead {
 		return nil
 	}
 	return k
@@ -394,7 +394,7 @@ func (t *Track) lookBack(b []byte, from int) {
 	r := retreat{k: p.backward(), m: matching{p: p, b: b}, i: min(len(b), l.to+p.maxLen)}
 	r.s = r.k.tables.start.Load()
 	r.left = ahead - (l.spent - l.cost())
-	took := r.places(l, nil)
+	took, _ := r.places(l, nil)
 	out := l.to - from - l.left()
 	l.paid = out > (l.to-from)*3/4
 	saved := out * l.cost() / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes

@@ -14,9 +14,9 @@ type retreat struct {
 // places sets the bits of l's places, of which none is set yet, and returns how much that took, in bytes that could be read instead. Where no
 // more states are kept, it sets those of all that is left. The retreat adds entries to its state where they
 // are found; they descend.
-func (r *retreat) places(l *lookback, found []entrance) (took int) {
+func (r *retreat) places(l *lookback, found []entrance) (took int, whole bool) {
 	begin, allowed := r.i, r.left
-	whole := true
+	whole = true
 	for {
 		for len(found) > 0 && found[0].at >= r.i {
 			whole = whole && r.enter(found[0].entry)
@@ -48,7 +48,7 @@ func (r *retreat) places(l *lookback, found []entrance) (took int) {
 			l.places[i/64] |= 1 << (i % 64)
 		}
 	}
-	return begin - r.i + allowed - r.left
+	return begin - r.i + allowed - r.left, whole
 }
 
 // An entrance is where an entry of the program was found.
@@ -149,8 +149,9 @@ const (
 )
 
 const (
-	// leastRange is the fewest places of a range that is worth a retreat.
-	leastRange = 4
+	// leastRange is the fewest places of a range that is worth a retreat. In ranges of more than mostRange, the other ways to
+	// find out places do.
+	leastRange, mostRange = 4, leastWindow
 	// firstAsking is what asking has to take before the other way is tried, which is then for firstPlaces places, unless
 	// these take more than firstRetreats.
 	firstAsking, firstPlaces, firstRetreats = 1 << 12, 1 << 9, 1 << 16
@@ -175,7 +176,7 @@ func (t *Track) enter(b []byte, from, to int, found []FoundAnchor) {
 		return
 	}
 	g.leave(l)
-	if to-from < leastRange || t.p.entries.pcs == nil || int(found[len(found)-1].Off)-from > 4*(to-from)+perRetreat {
+	if to-from < leastRange || to-from > mostRange || t.p.entries.pcs == nil || int(found[len(found)-1].Off)-from > 4*(to-from)+perRetreat {
 		return
 	}
 	if from >= l.from && from < l.to { // it is known
@@ -207,8 +208,11 @@ func (g *ranges) untried() bool {
 // cheaper reports whether retreats take less for the ranges in some memory than going through all of that does, which takes
 // perByte for each byte, or may and has to be tried. Unless tells is set, both also have to find the matches.
 func (g *ranges) cheaper(l *lookback, perByte float64, tells bool) bool {
-	if g.untried() {
-		return g.to > g.from && l.vain > l.took
+	switch {
+	case g.from == g.to || l.vain-g.vain > firstRetreats: // in no range, or in one that has taken too much already
+		return false
+	case g.untried():
+		return l.vain > l.took && l.vain < firstRetreats
 	}
 	cost := g.cost[retreating]
 	if tells {
@@ -269,7 +273,10 @@ func (t *Track) retreat(b []byte, from, to int, found []FoundAnchor) {
 	l.places = slices.Grow(l.places[:0], n)[:n]
 	clear(l.places)
 	r := retreat{k: k, m: matching{p: p, b: b}, s: k.tables.other.Load(), i: t.entrances[0].at, left: ahead}
-	l.vain += perRetreat + r.places(l, t.entrances)
+	took, whole := r.places(l, t.entrances)
+	if l.vain += perRetreat + took; !whole {
+		l.to = l.from // so that another way may be taken
+	}
 }
 
 func descending(a, b entrance) int { return b.at - a.at }

@@ -157,3 +157,42 @@ func TestFindByAnchors(t *testing.T) {
 		t.Errorf("places by way: %d", ways)
 	}
 }
+
+// Whatever the memory, ranges take a bounded time for each byte: where neither way is of use, a sieve is, or going back
+// through all of it.
+func TestFindByAnchorsWork(t *testing.T) {
+	rnd := testenv.Rand(t)
+	for _, expr := range []string{
+		`(?:a|b)*a(?:a|b){20}[cd]`, `(?:a[ab]{1,50}b){3}cd`, `(?:(?:a|ab|aba)+b?){5,30}cd`, `(?:[ab]{3}|[ab]{5}|[ab]{7})+cdcd`, `a[ab]{5,200}b[ab]{3}[cd]`,
+	} {
+		for _, longest := range []int{60, 600, 3900, 20_000} {
+			p := compile(t, expr, 0, Options{Limit: 4096})
+			var b []byte
+			for len(b) < 20_000 {
+				for range longest/2 + rnd.IntN(longest/2) {
+					b = append(b, "ab"[rnd.IntN(2)])
+				}
+				b = append(b, []string{"cd\n", "c\n", "cdcd"}[rnd.IntN(3)]...)
+			}
+			track := p.NewTrack()
+			for from := 0; from < len(b); {
+				to := min(len(b), from+longest)
+				found := []FoundAnchor{}
+				for off := from; off < min(len(b), to+p.maxLen); off++ {
+					for k, a := range p.Anchors() {
+						if isAt(&a, b, off) {
+							found = append(found, FoundAnchor{uint32(off), uint32(k)})
+						}
+					}
+				}
+				for at := from; at < to && len(found) > 0; at++ {
+					at, _ = track.Find(b, at, to, found, 1<<20, nil)
+				}
+				from = to
+			}
+			if work := track.back.vain + track.back.took; work > 1000*len(b)+4*ahead {
+				t.Errorf("%s, ranges of up to %d: what %d bytes took is that of reading %d", expr, longest, len(b), work)
+			}
+		}
+	}
+}

@@ -11,9 +11,9 @@ type retreat struct {
 	left int // how much it may still take to work out states, in bytes that could be read instead
 }
 
-// places sets the bits of l's places, of which none is set yet, and returns how much that took, in bytes that could be read instead. Where no
-// more states are kept, it sets those of all that is left. The retreat adds entries to its state where they
-// are found; they descend.
+// places sets the bits of l's places, of which none is set yet, and returns how much that took, in bytes that could be
+// read instead. Where no more states are kept, it sets those of all that is left, and whole is false. The retreat adds
+// entries to its state where they are found; found is in descending order.
 func (r *retreat) places(l *lookback, found []entrance) (took int, whole bool) {
 	begin, allowed := r.i, r.left
 	whole = true

@@ -104,6 +104,16 @@ func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyo
 		t.begin()
 		t.enter(b, from, to, found)
 	}
+	if to-from == 1 { // such as an anchor with which matches begin allows: how they begin is known
+		t.begin()
+		if _, known := t.back.next(from, to); !known {
+			t.lookAhead(b, from)
+		}
+		if n = t.Match(b, from, beyond); n == 0 {
+			return to, 0
+		}
+		return from, n
+	}
 	for at = from; ; at++ {
 		if at = t.Next(b, at, to); at >= to {
 			return to, 0

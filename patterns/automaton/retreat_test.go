@@ -70,7 +70,7 @@ func TestRetreat(t *testing.T) {
 
 // anchorsIn returns the anchors that allow a place of b from from on, below to.
 func anchorsIn(p *Program, b []byte, from, to int) (found []FoundAnchor) {
-	for off := range b {
+	for off := from; off < len(b); off++ {
 		for k, a := range p.Anchors() {
 			if off < from+a.First || !isAt(&a, b, off) {
 				continue

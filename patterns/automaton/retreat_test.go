@@ -25,7 +25,8 @@ func TestRetreat(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", e.ours, err)
 		}
-		p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
+		encoding := []Encoding{Plain, Plain, Plain, WideLE}[d.IntN(4)]
+		p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Encoding: encoding, Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
 		if err != nil || p.machine().entries.pcs == nil {
 			continue
 		}
@@ -33,6 +34,9 @@ func TestRetreat(t *testing.T) {
 		for i := range b {
 			if d.IntN(3) == 0 {
 				b[i] = "aabbc \n"[d.IntN(7)]
+			}
+			if encoding == WideLE && i%2 == 1 {
+				b[i] = 0
 			}
 		}
 		track := p.NewTrack()

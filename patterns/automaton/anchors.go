@@ -502,8 +502,12 @@ func (s maskedString) rarestPart() (from, to int) {
 	return from, to
 }
 
-// share estimates the share of places in memory at which the bytes stand.
-func share(lit, mask []byte) float64 {
+// share estimates the share of places in memory at which the bytes stand, in such memory as has
+// rather many of them.
+func share(lit, mask []byte) float64 { return max(dataShare(lit, mask), codeShare(lit, mask)) }
+
+// dataShare is share for all memory but machine code.
+func dataShare(lit, mask []byte) float64 {
 	p := 1.0
 	alike := 0 // how many bytes in a row, up to this one, may be the same as the byte before them
 	last := byte(0)
@@ -552,7 +556,7 @@ func wideBefore(lit, mask []byte, i int) bool {
 func isText(c byte) bool { return c >= ' ' && c < 0x7f }
 
 // frequency is about how often a byte value is met, in memory where the value is rather
-// common: some memory is full of text. It need not add up to 1.
+// common: some memory is full of text. It need not add up to 1. Code has tables of its own.
 var frequency = func() (f [256]float64) {
 	for b := range f {
 		switch {

@@ -241,6 +241,17 @@ func (g *gatherer) either(subs []*Node) facts {
 	return all
 }
 
+// isJump reports whether n stands for some of a few numbers of bytes of which nothing is known. What
+// stands in front of it and behind it may be rare together only.
+func isJump(n *Node) bool {
+	sub := n.Subs[0]
+	if sub.Op != OpSet || sub.Set.Len() == 0 || n.Max < 0 || n.Max > maxString || n.Max-n.Min >= maxStrings {
+		return false
+	}
+	_, mask := sub.Set.Mask()
+	return mask == 0
+}
+
 // repeated returns the facts of a repetition: the turns that there must be, followed by
 // those that there may be.
 func (g *gatherer) repeated(n *Node) facts {
@@ -253,7 +264,14 @@ func (g *gatherer) repeated(n *Node) facts {
 	if n.Max == n.Min && copies == n.Min {
 		return r.facts()
 	}
-	g.several = g.several || n.Max == 1
+	g.several = g.several || n.Max == 1 || isJump(n)
+	if isJump(n) && n.Max-n.Min < g.strings {
+		f := facts{least: n.Min, most: n.Max, bytes: sub.bytes}
+		for size := n.Min; size <= n.Max; size++ {
+			f.exact = append(f.exact, maskedString{make([]byte, size), make([]byte, size)})
+		}
+		return f
+	}
 	if n.Max == 1 && sub.exact != nil && len(sub.exact) < g.strings {
 		return facts{exact: append([]maskedString{{}}, sub.exact...), most: sub.most, bytes: sub.bytes}
 	}

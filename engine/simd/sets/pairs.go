@@ -45,6 +45,7 @@ type pairTables struct {
 	entries []pairEntry
 
 	minOff, maxOff int // the lowest and the highest offset of a pair in its literal
+	ahead          int // how far behind the first byte of a pair those of its entry end at most
 }
 
 // A pairEntry is a literal that has a pair.
@@ -302,6 +303,7 @@ func newPairTables(level simd.Level, set *literalSet, buckets []pairBucket) (_ *
 		all = append(all, bucket.lits...)
 		for _, c := range bucket.lits {
 			p.minOff, p.maxOff = min(p.minOff, int(c.off)), max(p.maxOff, int(c.off))
+			p.ahead = max(p.ahead, int(c.at)-int(c.off)+8)
 			for pair := range pairsAt(set.lit(c.lit), int(c.off)) {
 				p.Bits.Set(pair)
 				items = append(items, item{pair, c.pairEntry})
@@ -463,10 +465,24 @@ func (p *pairPart) find(sc *Scratch, b []byte, lo, hi int) bool {
 // their pair at one of cand, and returns it.
 func (p *pairTables) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) []uint64 {
 	for _, c := range cand {
-		entries := p.entriesOf(binary.LittleEndian.Uint16(b[c:]))
+		at := int(c)
+		entries := p.entriesOf(binary.LittleEndian.Uint16(b[at:]))
+		// Where all literals that can have their pair here begin from lo up to hi, and eight bytes of
+		// each are in b, only these are to be compared.
+		if at-p.maxOff >= lo && at-p.minOff < hi && at+p.ahead <= len(b) {
+			for i := range entries {
+				e := &entries[i]
+				if (binary.LittleEndian.Uint64(b[at+int(e.at)-int(e.off):])^e.val)&e.mask == 0 {
+					if s := at - int(e.off); p.stands(b[s:], e.lit) {
+						hits = append(hits, uint64(s)<<32|uint64(e.lit))
+					}
+				}
+			}
+			continue
+		}
 		for i := range entries {
 			e := &entries[i]
-			s := int(c) - int(e.off)
+			s := at - int(e.off)
 			if s < lo || s >= hi || s+int(e.at) >= len(b) || (simd.UpTo8(b, s+int(e.at))^e.val)&e.mask != 0 {
 				continue
 			}

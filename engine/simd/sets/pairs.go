@@ -53,6 +53,7 @@ type pairEntry struct {
 	val, mask uint64 // up to eight bytes of it, little-endian, and which bits of them count
 	lit       uint32
 	off, at   uint16 // the offsets of the pair and of those bytes in it
+	from      uint16 // the offset of those bytes in a window, see agreeing
 }
 
 const (
@@ -318,6 +319,10 @@ func newPairTables(level simd.Level, set *literalSet, buckets []pairBucket) (_ *
 		p.entries = append(p.entries, it.pairEntry)
 	}
 	p.first = append(p.first, uint32(len(items)))
+	for i := range p.entries {
+		e := &p.entries[i]
+		e.from = uint16(p.maxOff) - e.off + e.at
+	}
 	n := 0
 	for i, word := range p.Bits {
 		p.before[i] = uint16(n)
@@ -469,13 +474,11 @@ func (p *pairTables) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) 
 		entries := p.entriesOf(binary.LittleEndian.Uint16(b[at:]))
 		// Where all literals that can have their pair here begin from lo up to hi, and eight bytes of
 		// each are in b, only these are to be compared.
-		if at-p.maxOff >= lo && at-p.minOff < hi && at+p.ahead <= len(b) {
-			for i := range entries {
-				e := &entries[i]
-				if (binary.LittleEndian.Uint64(b[at+int(e.at)-int(e.off):])^e.val)&e.mask == 0 {
-					if s := at - int(e.off); p.stands(b[s:], e.lit) {
-						hits = append(hits, uint64(s)<<32|uint64(e.lit))
-					}
+		if first := at - p.maxOff; first >= lo && at-p.minOff < hi && at+p.ahead <= len(b) {
+			window := b[first : at+p.ahead]
+			for k := agreeing(entries, window); k < len(entries); k += 1 + agreeing(entries[k+1:], window) {
+				if s, u := at-int(entries[k].off), entries[k].lit; p.stands(b[s:], u) {
+					hits = append(hits, uint64(s)<<32|uint64(u))
 				}
 			}
 			continue
@@ -492,6 +495,18 @@ func (p *pairTables) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) 
 		}
 	}
 	return hits
+}
+
+// agreeing returns the index of the first entry whose bytes agree with memory, len(entries) where there is none. The
+// window is memory from the lowest offset on at which a literal with the pair in hand can begin.
+func agreeing(entries []pairEntry, window []byte) int {
+	for i := range entries {
+		e := &entries[i]
+		if (binary.LittleEndian.Uint64(window[e.from:])^e.val)&e.mask == 0 {
+			return i
+		}
+	}
+	return len(entries)
 }
 
 // entriesOf returns the entries of a pair, which must be in the bitmap.

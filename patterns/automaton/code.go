@@ -1,9 +1,8 @@
 package automaton
 
 import (
-	"cmp"
 	"math/bits"
-	"slices"
+	"sync"
 )
 
 // codeBytes and codePairs (code_table.go) are how often each byte value occurs in machine
@@ -25,12 +24,20 @@ const codeUnit = 65536
 
 // pairOfCode returns the share of positions of code at which a stands with b behind it.
 func pairOfCode(a, b byte) float64 {
-	i, ok := slices.BinarySearchFunc(codePairs, uint16(a)<<8|uint16(b), func(p codePair, pair uint16) int { return cmp.Compare(p.pair, pair) })
-	if ok {
-		return float64(codePairs[i].share) / codeUnit
+	if share := commonInCode()[uint16(a)<<8|uint16(b)]; share > 0 {
+		return float64(share) / codeUnit
 	}
 	return byteOfCode(a) * byteOfCode(b)
 }
+
+// commonInCode returns the shares of codePairs by pair, 0 for all others.
+var commonInCode = sync.OnceValue(func() *[1 << 16]uint16 {
+	shares := new([1 << 16]uint16)
+	for _, p := range codePairs {
+		shares[p.pair] = p.share
+	}
+	return shares
+})
 
 func byteOfCode(c byte) float64 { return float64(codeBytes[c]) / codeUnit }
 

@@ -20,9 +20,12 @@ func SetOf(bytes ...byte) Set {
 // Masked returns the set of the bytes that agree with value in the bits of mask.
 func Masked(value, mask byte) Set {
 	var s Set
-	if mask == 0xff {
+	switch mask {
+	case 0xff:
 		s.Add(value)
 		return s
+	case 0:
+		return All
 	}
 	value &= mask
 	for free := ^mask; ; free = (free - 1) & ^mask { // each choice of the bits that do not count

@@ -43,18 +43,32 @@ func (set *literalSet) kindOf(u uint32, most int) (litKind, gramLiteral) {
 }
 
 // hasWildExcerpt reports whether a literal has an excerpt in which no gram has more than
-// most values.
+// most values, and whose grams are rare: those of zeros, for one, are not.
 func hasWildExcerpt(lit simd.Lit, stride, most int) bool {
 	for begin := range min(len(lit.Bytes)-stride-wildSize+2, maxExcerpt+1) {
 		ok := true
 		for j := range stride {
 			ok = ok && lit.Values(begin+j, begin+j+wildSize) <= most
 		}
-		if ok {
+		if ok && wildRate(lit, begin, stride) <= maxWildRate*float64(stride) {
 			return true
 		}
 	}
 	return false
+}
+
+// wildRate returns at about which share of the places that are looked at one of the grams is of an excerpt that
+// begins at begin: the sum of their shares.
+func wildRate(lit simd.Lit, begin, stride int) float64 {
+	sets := make([]simd.ByteSet, stride+wildSize-1)
+	for i := range sets {
+		sets[i] = lit.BytesAt(begin + i)
+	}
+	sum := 0.
+	for j := range stride {
+		sum += excerptRate(sets[j : j+wildSize])
+	}
+	return sum
 }
 
 // strideFor returns the largest stride for literals of size bytes, 0 where they are too
@@ -369,6 +383,10 @@ const (
 	wildSize  = 4
 	maxValues = 256
 	maxWild   = 1 << 20
+
+	// maxWildRate is the largest share of positions at which a gram of an excerpt of a wild part may be
+	// expected for one literal. To look at a candidate takes as long as the filter takes for a few hundred bytes.
+	maxWildRate = 1. / 800
 
 	// foldBelow is up to how many literals are looked for in one part though case counts for
 	// some of them only.

@@ -287,7 +287,7 @@ func (g *gatherer) repeated(n *Node) facts {
 type sequence struct {
 	g           *gatherer
 	exact       []maskedString // the strings gathered
-	own         bool           // whether exact is one string that nobody else has
+	own         bool           // whether the strings can be appended to where they are
 	entry       *Node          // the first node of the strings; nil where there is none yet
 	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
 	before      Set            // the bytes of what stands in front of the strings
@@ -338,16 +338,14 @@ func (r *sequence) walk(f facts) {
 
 // append puts each of some strings behind each of those that were gathered.
 func (r *sequence) append(more []maskedString) {
-	if len(r.exact) != 1 || len(more) != 1 {
-		r.exact, r.own = product(r.exact, more), false
+	if !r.own || len(more) != 1 {
+		r.exact, r.own = product(r.exact, more), true
 		return
 	}
-	if !r.own {
-		r.exact, r.own = []maskedString{r.exact[0].plus(more[0])}, true
-		return
+	for i := range r.exact {
+		s := &r.exact[i]
+		s.lit, s.mask = append(s.lit, more[0].lit...), append(s.mask, more[0].mask...)
 	}
-	s := &r.exact[0]
-	s.lit, s.mask = append(s.lit, more[0].lit...), append(s.mask, more[0].mask...)
 }
 
 // fits reports whether strings can be gathered behind those that were.
@@ -358,7 +356,7 @@ func (r *sequence) fits(more []maskedString) bool {
 	return longest(r.exact)+longest(more) <= maxString
 }
 
-// product returns each of all with each of more behind it.
+// product returns each of all with each of more behind it. What is appended to one of them is not seen by any other.
 func product(all, more []maskedString) []maskedString {
 	out := make([]maskedString, 0, len(all)*len(more))
 	for _, s := range all {

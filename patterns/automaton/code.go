@@ -57,10 +57,17 @@ func codeShare(lit, mask []byte) float64 {
 			continue
 		}
 		here := 0.0
-		for v := range choices(free) {
-			here += byteOfCode(c | v)
+		if free == 0 { // most often
+			here = byteOfCode(c)
+		} else {
+			for v := range choices(free) {
+				here += byteOfCode(c | v)
+			}
 		}
-		if before > 0 && bits.OnesCount8(free)+bits.OnesCount8(freeBefore) <= mostFree {
+		switch {
+		case before > 0 && free|freeBefore == 0:
+			p *= min(1, pairOfCode(lit[i-1], c)/before)
+		case before > 0 && bits.OnesCount8(free)+bits.OnesCount8(freeBefore) <= mostFree:
 			both := 0.0
 			for u := range choices(freeBefore) {
 				for v := range choices(free) {
@@ -68,7 +75,7 @@ func codeShare(lit, mask []byte) float64 {
 				}
 			}
 			p *= min(1, both/before)
-		} else {
+		default:
 			p *= here
 		}
 		before, freeBefore = here, free

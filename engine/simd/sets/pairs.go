@@ -498,7 +498,10 @@ func (p *pairTables) verify(hits []uint64, cand []uint32, b []byte, lo, hi int) 
 }
 
 // agreeing returns the index of the first entry whose bytes agree with memory, len(entries) where there is none. The
-// window is memory from the lowest offset on at which a literal with the pair in hand can begin.
+// window is memory from the lowest offset on at which a literal with the pair in hand can begin. In verify, its loop
+// would have too few registers.
+//
+//go:noinline
 func agreeing(entries []pairEntry, window []byte) int {
 	for i := range entries {
 		e := &entries[i]

@@ -47,6 +47,10 @@ func TestAnchors(t *testing.T) {
 		{`(?:foobar)?`, 0, 4096, "foobar at 0"},
 		{`.`, 0, 4096, ""},
 		{`ab.{1000}.{1000}secret`, 0, 2008, "secret at 2002"},
+		// What stands in front of a jump and behind it is rare together. A jump of many lengths parts it.
+		{`\x48\x8d.{1,3}\xe8`, 0, 4096, `H<8d>\x00<e8>&<ff><ff>\x00<ff> at 0, H<8d>\x00\x00<e8>&<ff><ff>\x00\x00<ff> at 0, H<8d>\x00\x00\x00<e8>&<ff><ff>\x00\x00\x00<ff> at 0`},
+		{`\x8b.{1,2}\x24\xa7\xb1\xa2`, 0, 4096, `$<a7><b1><a2> at 2 to 3`},
+		{`\x48\x8d.{5,40}\xe8\x91`, 0, 4096, `<e8><91> at 7 to 42`},
 		// Pages of zeros are full of anchors that can be zeros.
 		{`\xa7\x02(?:[\x00-\x0f]\x00){40}`, 0, 4096, `<a7>\x02 at 0`},
 	} {
@@ -71,6 +75,34 @@ func TestAnchors(t *testing.T) {
 		}
 		if g := strings.Join(got, ", "); g != c.want {
 			t.Errorf("%s: %s, want %s", c.expr, g, c.want)
+		}
+	}
+}
+
+// Bytes that are common in machine code are told to be, alone, side by side and with bits that do not count, though they
+// are rare elsewhere; others are told as before.
+func TestShareInCode(t *testing.T) {
+	for _, c := range []struct {
+		lit, mask   string
+		least, most float64
+	}{
+		{"\x48", "\xff", 1. / 20, 1. / 8},
+		{"\x48\x8d", "\xff\xff", 1. / 200, 1. / 30}, // lea
+		{"\x40\x8d", "\xf0\xff", 1. / 200, 1. / 20},
+		{"\x48\x8b\x44\x24", "\xff\xff\xff\xff", 1. / 2000, 1. / 100},
+		{"\xe8\x00\x00\x00\x00\x48", "\xff\x00\x00\x00\x00\xff", 1. / 2000, 1. / 200},
+		{"\x55\x8b\xec", "\xff\xff\xff", 1. / 10000, 1. / 200},
+		{"\x8d\x48", "\xff\xff", 0, 1. / 300},
+		{"\xa7\xb2\x9d", "\xff\xff\xff", 0, 1e-7},
+		{"", "", 1, 1},
+	} {
+		if got := share([]byte(c.lit), []byte(c.mask)); got < c.least || got > c.most {
+			t.Errorf("%x / %x: 1 in %.0f", c.lit, c.mask, 1/got)
+		}
+	}
+	for p := range codePairs {
+		if p > 0 && codePairs[p].pair <= codePairs[p-1].pair {
+			t.Errorf("pair %x is not behind the one before it", codePairs[p].pair)
 		}
 	}
 }

@@ -67,3 +67,29 @@ func TestLongestPlain(t *testing.T) {
 		}
 	}
 }
+
+// A literal is not looked for by grams that are common, as those of zeros are, at the strides at which its
+// excerpt would have them.
+func TestWildExcerpt(t *testing.T) {
+	for _, test := range []struct {
+		bytes, mask string
+		stride      int // the largest that suits; 0: none
+	}{
+		{"\x00\x00\x00\x00\x01\x00\x41", "\xff\xff\xff\xff\xff\x00\xff", 2}, // at stride 4, the first of its grams is of zeros
+		{"\x00\x00\x00\x00\x01\x00\x41\x42", "\xff\xff\xff\xff\xff\x00\xff\xff", 4},
+		{"\x91\x92\x93\x94\x95\x00\x97", "\xff\xff\xff\xff\xff\x00\xff", 4},
+		{"\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\xff\x00\xff", 0},
+		{"\x00\x00\x00\x00\x00\x00\x00\x00\x91\x00\x93\x94\x95\x96\x97\x98", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff", 4},
+		{"\x91\x00\x00\x94", "\xff\x00\x00\xff", 0},
+	} {
+		lit, got := simd.Lit{Bytes: []byte(test.bytes), Mask: []byte(test.mask)}, 0
+		for _, stride := range []int{1, 2, 4} {
+			if hasWildExcerpt(lit, stride, maxValues) {
+				got = stride
+			}
+		}
+		if got != test.stride {
+			t.Errorf("%x / %x: stride %d, want %d", test.bytes, test.mask, got, test.stride)
+		}
+	}
+}

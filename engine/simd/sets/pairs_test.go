@@ -99,6 +99,62 @@ func TestPairs(t *testing.T) {
 	})
 }
 
+// Where many literals have the same pair and few other bytes, and memory is full of them, each is
+// found wherever it stands, also where others of the pair would begin in front of memory or end behind it.
+func TestPairEntries(t *testing.T) {
+	rnd := testenv.Seeded(t, 4, 9)
+	var lits []simd.Lit
+	for i := range 3 * minPairs {
+		in, between := i%4*3, 1+i/4 // bytes in front of the pair and behind it
+		b := make([]byte, in+2+between+1)
+		m := make([]byte, len(b))
+		copy(b[in:], "\x48\x8d")
+		copy(m[in:], "\xff\xff")
+		b[0], m[0] = b[0]|0x48, 0xff
+		b[len(b)-1], m[len(b)-1] = 0xe8, 0xff
+		lits = append(lits, simd.Lit{Bytes: b, Mask: m})
+	}
+	b := make([]byte, 20000)
+	for i := range b {
+		b[i] = "\x48\x8d\xe8\x00"[rnd.IntN(4)]
+	}
+	var want []Match
+	for i := range b {
+		for k, l := range lits {
+			if l.StandsAt(b[i:]) {
+				want = append(want, Match{uint32(i), uint32(k)})
+			}
+		}
+	}
+	perLevel(t, func(t *testing.T, l simd.Level) {
+		set := newLiteralSet(lits, nil)
+		all := make([]uint32, len(set.lits))
+		for i := range all {
+			all[i] = uint32(i)
+		}
+		parts, rest, err := newPairParts(l, set, all)
+		if err != nil || len(rest) > 0 || len(parts) == 0 {
+			t.Fatalf("%d parts, %d literals left, %v", len(parts), len(rest), err)
+		}
+		for range 300 {
+			lo := rnd.IntN(len(b))
+			hi := min(len(b), lo+1+rnd.IntN(200))
+			if rnd.IntN(4) == 0 {
+				lo, hi = 0, len(b)
+			}
+			sc := &Scratch{cand: make([]uint32, candidates), limit: 1 << 30}
+			for _, p := range parts {
+				p.find(sc, b, lo, hi)
+			}
+			first, _ := slices.BinarySearchFunc(want, lo, func(m Match, at int) int { return int(m.Off) - at })
+			end, _ := slices.BinarySearchFunc(want, hi, func(m Match, at int) int { return int(m.Off) - at })
+			if len(sc.hits) != end-first {
+				t.Fatalf("%d hits from %d to %d, want %d", len(sc.hits), lo, hi, end-first)
+			}
+		}
+	})
+}
+
 // All but a few bits of a literal's pair count, it is not zeros where another pair
 // suits, and its values are those of the literal.
 func TestPairChoice(t *testing.T) {

@@ -260,6 +260,7 @@ type exprTools struct {
 	excepting []chain          // by index in exceptionChecks.patterns
 	tracks    []patterns.Track // by expression; nil: it has none yet, or its matcher is no Tracker
 	round     uint64           // the round of tools that the tracks are for
+	from      int              // the offset from which on that round looks for matches
 	origin    addr.Addr
 	origins   int       // the number of the origin, from 1 on
 	first     bool      // no match that begins before origin can reach it
@@ -309,10 +310,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		x.begun, x.stretch = true, longStretch
 	}
 	if x.round != t.round {
-		x.round = t.round
+		x.round, x.from = t.round, from
 		for _, k := range x.tracks {
 			if k != nil {
-				k.Reset()
+				k.Reset(from)
 			}
 		}
 	}
@@ -557,6 +558,7 @@ func (t *tools) worked(n int) bool {
 func (x *exprTools) track(i int, e *expr) patterns.Track {
 	if x.tracks[i] == nil && e.tracker != nil {
 		x.tracks[i] = e.tracker.NewTrack()
+		x.tracks[i].Reset(x.from)
 	}
 	return x.tracks[i]
 }

@@ -81,8 +81,9 @@ type Tracker interface {
 // the same, unless Reset is called between them. One goroutine uses it.
 type Track interface {
 	Finder
-	// Reset tells the track that other memory or lower places follow.
-	Reset()
+	// Reset tells the track that other memory or lower places follow, of which those from from on are asked about
+	// wherever a match can begin.
+	Reset(from int)
 	// Told appends to dst the places from from on, ascending and below to, at which matches are known to begin, and how
 	// long these are, and returns what is known of no place from next on. Where apart is set, it leaves out those that
 	// overlap one that it has appended before. It does no more than len(dst) has room for up to its capacity. It

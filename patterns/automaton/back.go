@@ -193,9 +193,8 @@ type lookback struct {
 
 	wasted int // how many bytes were read since then from places at which no match begins
 	failed int // how many such places
-	span   int // how many bytes all that were asked about lay in, up to the last Reset
-	first  int // the first place since then; −1 where there is none
-	last   int // the last one
+	span   int // how many bytes they lay in, with those in front of each of which nothing was asked
+	last   int // up to where these go
 	vain   int // how much all that found no match took so far, in bytes that could be read instead
 	took   int // how much all that found a match took so far
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
@@ -222,6 +221,9 @@ const (
 	// each thread.
 	perStep, perStepThread = 30, 10
 
+	// What was asked in more than so many bytes is halved, so that what came last counts most.
+	mostAsked = 1 << 18
+
 	// It may take so much before it has saved anything, and has saved at most so much.
 	ahead, mostSaved = 1 << 18, 1 << 24
 )
@@ -236,19 +238,18 @@ func (l *lookback) failedAt(place, read int) {
 
 // asked notes that a place was asked about.
 func (l *lookback) asked(place int) {
-	if l.first < 0 {
-		l.first = place
+	if place < l.last {
+		return
 	}
-	l.last = place
+	l.span += place + 1 - l.last
+	l.last = place + 1
+	if l.span > mostAsked {
+		l.span, l.wasted, l.slow, l.failed = l.span/2, l.wasted/2, l.slow/2, l.failed/2
+	}
 }
 
-// reset forgets the places, since other bytes follow.
-func (l *lookback) reset() {
-	if l.first >= 0 {
-		l.span += l.last + 1 - l.first
-	}
-	l.from, l.to, l.first = 0, 0, -1
-}
+// reset forgets the places, since other bytes follow, of which those from from on are asked about.
+func (l *lookback) reset(from int) { l.from, l.to, l.last = 0, 0, from }
 
 // worthLookingBack reports whether what was wasted is half of what it takes to look back; where it
 // paid the last time, a part of that.
@@ -257,7 +258,16 @@ func (l *lookback) worthLookingBack(longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.cost() > worth && l.spent-l.cost() < ahead
+	return l.cost() > worth && l.spent-l.cost() < ahead && l.dense(1)
+}
+
+// dense reports whether what was wasted is half of what it takes to find out all places of the bytes in which
+// that was, where that takes perByte for each byte; where it paid the last time, a part of that.
+func (l *lookback) dense(perByte float64) bool {
+	if l.paid {
+		perByte /= 16
+	}
+	return float64(l.cost()) > perByte*float64(l.span)/2
 }
 
 // match returns the length of the match at a place, and whether that is known.
@@ -297,7 +307,6 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 // at which no match begins; so where there are looks, which reach bytes behind a place at the most, places from which a
 // match reaches the end of b are left to a window of their own. Without looks, reach is 0.
 func (l *lookback) begin(b []byte, from, reach int) {
-	l.reset()
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
 	l.from, l.to, l.by = from, min(len(b), from+l.window), nil
 	if most := len(b) - reach; reach > 0 && from < most {
@@ -354,7 +363,7 @@ func (l *lookback) worthSieving(k *sieve, longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.cost() > worth<<min(l.unpaid, 6)
+	return l.cost() > worth<<min(l.unpaid, 6) && l.dense(k.perByte())
 }
 
 // sift finds out the places of b from from on with a sieve.
@@ -383,7 +392,7 @@ func (t *Track) sift(k *sieve, b []byte, from int) {
 		l.paid = false
 		l.unpaid++
 	}
-	l.wasted, l.slow, l.failed, l.span, l.read, l.met = 0, 0, 0, 0, 0, 0
+	l.wasted, l.slow, l.failed, l.span, l.last, l.read, l.met = 0, 0, 0, 0, l.to, 0, 0
 }
 
 // lookBack finds out the places of b from from on.
@@ -400,7 +409,7 @@ func (t *Track) lookBack(b []byte, from int) {
 	saved := out * l.cost() / max(l.span, l.failed, 1) / 8 // if as much is wasted on as many bytes
 	l.spent = max(l.spent+took-l.cost()-saved, -mostSaved)
 	t.ranges.last = 0
-	l.wasted, l.slow, l.failed, l.span = 0, 0, 0, 0
+	l.wasted, l.slow, l.failed, l.span, l.last = 0, 0, 0, 0, l.to
 }
 
 // context returns the context of the place in front of byte i; anyLook where that needs bytes that

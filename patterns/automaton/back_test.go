@@ -87,7 +87,7 @@ func TestTablesBeginAnew(t *testing.T) {
 	}
 	track := p.NewTrack()
 	ask := func(b []byte) {
-		track.Reset()
+		track.Reset(0)
 		for at := range b {
 			if got, want := track.Match(b, at, nil), p.Match(b, at, nil); got != want {
 				t.Fatalf("%d at %d, want %d", got, at, want)

@@ -110,6 +110,9 @@ func newSieve(n *Node, e Encoding, s Semantics, longest, most int) *sieve {
 // price is how many bytes could be read instead of going through n bytes with the sieve.
 func (k *sieve) price(n int) int { return n * (k.passes + 20) / passesAByte }
 
+// perByte is the price of a byte among many.
+func (k *sieve) perByte() float64 { return float64(k.price(1<<10)) / (1 << 10) }
+
 // A sieveCompiler makes a sieve.
 type sieveCompiler struct {
 	*sieve

@@ -53,17 +53,18 @@ const minMarkEvery = 64
 
 // NewTrack returns a track for a program.
 func (p *Program) NewTrack() *Track {
-	t := &Track{program: p, markEvery: minMarkEvery, back: lookback{first: -1}}
+	t := &Track{program: p, markEvery: minMarkEvery}
 	for t.markEvery*t.markEvery < p.maxLen {
 		t.markEvery *= 2
 	}
 	return t
 }
 
-// Reset makes the track forget what it knows, since other bytes follow.
-func (t *Track) Reset() {
+// Reset makes the track forget what it knows, since other bytes follow. Of those it will be asked about places from from
+// on, wherever a match can begin.
+func (t *Track) Reset(from int) {
 	t.paths, t.firstMark, t.scanned = t.paths[:0], 0, scanned{}
-	t.back.reset()
+	t.back.reset(from)
 	t.ranges.leave(&t.back)
 	t.ranges.last = 0
 }
@@ -406,7 +407,7 @@ func (t *Track) lookAhead(b []byte, from int) bool {
 		return false
 	}
 	if k := t.sieve(); k != nil {
-		if !l.worthSieving(k, t.p.maxLen) || t.ranges.cheaper(l, float64(k.price(1<<10))/(1<<10), k.tells) {
+		if !l.worthSieving(k, t.p.maxLen) || t.ranges.cheaper(l, k.perByte(), k.tells) {
 			return false
 		}
 		t.sift(k, b, from)

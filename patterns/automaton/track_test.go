@@ -55,7 +55,7 @@ func TestTrack(t *testing.T) {
 						begins[at] = at
 					}
 				}
-				track.Reset()
+				track.Reset(0)
 				track.Next(b, 0, len(b))
 				for at := 0; at < len(b); at++ {
 					if rnd.IntN(300) == 0 {

@@ -1,6 +1,10 @@
 package automaton
 
-import "bytes"
+import (
+	"bytes"
+
+	"vscan/engine/simd"
+)
 
 // Anchor is bytes that a match holds, and where in the match they can begin.
 type Anchor struct {
@@ -520,7 +524,7 @@ func (s maskedString) rarestPart() (from, to int) {
 
 // share estimates the share of places in memory at which the bytes stand, in such memory as has
 // rather many of them.
-func share(lit, mask []byte) float64 { return max(dataShare(lit, mask), codeShare(lit, mask)) }
+func share(lit, mask []byte) float64 { return max(dataShare(lit, mask), simd.CodeRate(lit, mask)) }
 
 // dataShare is share for all memory but machine code.
 func dataShare(lit, mask []byte) float64 {

@@ -128,7 +128,11 @@ func newPairChoice(set *literalSet, u uint32, seen *pairCounts) (pairChoice, boo
 			excerpt[i] = lit.BytesAt(off + i)
 		}
 		rate := min(excerptRate(excerpt[:])+seen.excerptRate(&excerpt), pairs)
-		if cost := rate + pairs/8; cost < least {
+		cost := rate + pairs/8
+		if seen == nil { // memory may well be code
+			cost = max(cost, codeRate(lit, off, simd.PairExcerpt)+codeRate(lit, off, 2)/8)
+		}
+		if cost < least {
 			least = cost
 			best.off, best.pairs, best.rate, best.sets = uint16(off), pairs, rate, excerpt
 		}
@@ -139,6 +143,15 @@ func newPairChoice(set *literalSet, u uint32, seen *pairCounts) (pairChoice, boo
 	best.chooseBytes(lit)
 	best.noteNibbles()
 	return best, true
+}
+
+// codeRate is simd.CodeRate of up to n bytes of a literal from off on.
+func codeRate(lit simd.Lit, off, n int) float64 {
+	n = min(n, len(lit.Bytes)-off)
+	if lit.Mask == nil {
+		return simd.CodeRate(lit.Bytes[off:off+n], nil)
+	}
+	return simd.CodeRate(lit.Bytes[off:off+n], lit.Mask[off:off+n])
 }
 
 // chooseBytes chooses the eight bytes that tell most about whether the literal stands where

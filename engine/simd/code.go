@@ -1,4 +1,4 @@
-package automaton
+package simd
 
 import (
 	"math/bits"
@@ -41,9 +41,10 @@ var commonInCode = sync.OnceValue(func() *[1 << 16]uint16 {
 
 func byteOfCode(c byte) float64 { return float64(codeBytes[c]) / codeUnit }
 
-// codeShare estimates the share of places in machine code at which the bytes stand, as if each
-// depended on the one before it alone.
-func codeShare(lit, mask []byte) float64 {
+// CodeRate returns how often bytes are expected to stand at a position in machine code, from 0 to 1, as if each
+// depended on the one before it alone. mask has the bits of each that count, and the bytes must have no others; a nil
+// mask is all bits.
+func CodeRate(lit, mask []byte) float64 {
 	const mostFree = 6 // bits of two bytes that do not count, up to which all pairs are looked up
 	p := 1.0
 	before, freeBefore := 0.0, byte(0) // the share of the byte before; 0 where nothing is known of it

@@ -264,39 +264,47 @@ func TestSieveWork(t *testing.T) {
 // A place that takes much, alone in much memory, does not have the memory behind it gone through by a sieve, nor by going
 // back; many of them side by side do, also behind much memory without any.
 func TestSieveWhereDense(t *testing.T) {
-	const far = 1 << 18
-	b := bytes.Repeat([]byte{'.'}, 20*far)
-	const head = "LegalCopyright.of.a.company.with.a.long.name"
-	for i := range 15 {
-		copy(b[(i+1)*far:], head+"....x")
-	}
-	dense := 17 * far
-	for i := dense; i < 18*far; i += len(head) + 5 {
-		copy(b[i:], head+"....x")
-	}
+	const far, dense = 1 << 18, 17 << 18
+	head := strings.Repeat("a.long.name.", 4)
+	place := head + "....x"
 	p := compile(t, regexp.QuoteMeta(head)+`.{1,8}z.{3}`, 0, Options{})
-	track := p.NewTrack()
-	for from := 0; from < dense; from += 4 * far { // as for blocks of memory
-		track.Reset(from)
-		for at := from; at < min(from+4*far, dense); at++ {
-			if !bytes.HasPrefix(b[at:], []byte(head)) {
-				continue
-			}
-			if _, n := track.Find(b, at, at+1, nil, 1<<20, nil); n != 0 {
-				t.Fatalf("%d at %d", n, at)
-			}
-			if track.back.to > 0 {
-				t.Fatalf("all places from %d to %d were found out", track.back.from, track.back.to)
+	took := float64(len(place) + perPlace) // about what a place takes
+	for _, apart := range []int{len(place), len(head) / 4} {
+		if took/float64(apart) < p.machine().sieve().perByte() {
+			continue // where sieves are slow, these are not dense
+		}
+		b := bytes.Repeat([]byte{'.'}, 20*far)
+		for i := range 15 {
+			copy(b[(i+1)*far:], place)
+		}
+		for i := dense; i < dense+far; i += apart {
+			copy(b[i:], place[:min(apart, len(place))])
+		}
+		track := p.NewTrack()
+		for from := 0; from < dense; from += 4 * far { // as for blocks of memory
+			track.Reset(from)
+			for at := from; at < min(from+4*far, dense); at++ {
+				if !bytes.HasPrefix(b[at:], []byte(head)) {
+					continue
+				}
+				if _, n := track.Find(b, at, at+1, nil, 1<<20, nil); n != 0 {
+					t.Fatalf("%d at %d", n, at)
+				}
+				if track.back.to > 0 {
+					t.Fatalf("all places from %d to %d were found out", track.back.from, track.back.to)
+				}
 			}
 		}
-	}
-	track.Reset(dense)
-	for at := dense; at < 18*far && track.back.to == 0; at++ {
-		if bytes.HasPrefix(b[at:], []byte(head)) {
-			track.Find(b, at, at+1, nil, 1<<20, nil)
+		track.Reset(dense)
+		asked := 0
+		for at := dense; at < dense+far && track.back.to == 0; at++ {
+			if bytes.HasPrefix(b[at:], []byte(head)) {
+				track.Find(b, at, at+1, nil, 1<<20, nil)
+				asked++
+			}
 		}
-	}
-	if track.back.to == 0 {
-		t.Error("many places side by side were asked one by one")
+		if asked == 0 || track.back.to == 0 {
+			t.Errorf("%d places, one each %d bytes, were asked one by one", asked, apart)
+		}
 	}
 }

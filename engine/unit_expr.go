@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"vscan/engine/addr"
@@ -135,6 +136,7 @@ func (f *anchorFinder) scan(t *tools, b []byte, at, last int, note func(off int,
 type anchor struct {
 	expr, first, last int
 	number            uint32     // in Expr.Anchors
+	begins            uint32     // the number if matches begin with the anchor, else notFound
 	traced            bool       // whether where it was found is kept, as for all anchors of the expression
 	before            *[256]bool // nil: any
 	run               int        // which of exprTools.runs it has, if it has a before
@@ -206,7 +208,10 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 		for k, a := range e.Anchors {
 			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask, a.Keys)
 			anchor := newAnchor(i, &a)
-			anchor.number, anchor.traced = uint32(k), traced
+			anchor.number, anchor.begins, anchor.traced = uint32(k), notFound, traced
+			if e.tracker != nil && a.Last == 0 && a.Keys == (patterns.Keys{}) {
+				anchor.begins = anchor.number
+			}
 			if anchor.before != nil {
 				anchor.run = u.runs
 				u.runs++
@@ -252,6 +257,7 @@ type exprTools struct {
 	runs      []run                    // of anchors that have a before, in the stretch in hand
 	starts    [][]startRange           // by expression: the starts of the stretch in hand that anchors allow
 	traced    [][]patterns.FoundAnchor // by expression: the anchors that allow them, if all of the expression's are traced
+	one       [1]patterns.FoundAnchor  // the anchor that allows a single start
 	have      []int                    // the expressions that have starts
 	begun     bool                     // whether the worker has looked at anything
 	matches   []exprMatch
@@ -287,11 +293,15 @@ func (x *exprTools) leave() {
 }
 
 // A startRange is the starts from first up to end, exclusive. The traced anchors that allow them are among
-// those from firstFound up to endFound, exclusive, of exprTools.traced.
+// those from firstFound up to endFound, exclusive, of exprTools.traced; where the expression's are not traced, firstFound is the
+// number of one with which matches begin and which allows a start, or notFound.
 type startRange struct {
 	first, end           int
 	firstFound, endFound uint32
 }
+
+// notFound stands for no anchor.
+const notFound = math.MaxUint32
 
 // An exprMatch is a match of size bytes.
 type exprMatch struct {
@@ -338,10 +348,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
 	}
 	for _, i := range u.bare {
-		ok = ok && u.verify(t, i, startRange{first: from, end: to})
+		ok = ok && u.verify(t, i, startRange{first: from, end: to, firstFound: notFound})
 	}
 	if alone {
-		ok = ok && u.verify(t, 0, startRange{first: from, end: to})
+		ok = ok && u.verify(t, 0, startRange{first: from, end: to, firstFound: notFound})
 	}
 	if !ok {
 		return dst, from
@@ -404,7 +414,7 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	note := func(off int, anchor int32) {
 		x.noted++
 		a := &u.anchors[anchor]
-		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1), 0, 0}
+		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1), a.begins, 0}
 		if v.first >= v.end {
 			return
 		}
@@ -469,11 +479,13 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		matcher, finder = track, track
 		steps = track.Steps()
 	}
+	found := x.foundIn(i, v)
+	single := v.end-v.first == 1
 	for s := v.first; s < v.end; s++ {
 		if c != nil {
 			s += c.covered(t.base + addr.Addr(s))
 		}
-		if track != nil && !atOnce && e.Align <= 1 && (c == nil || c.known) && s < v.end {
+		if track != nil && !single && !atOnce && e.Align <= 1 && (c == nil || c.known) && s < v.end {
 			s = u.told(x, t.base, i, track, c, s, v.end)
 			if c != nil && s < v.end {
 				s += c.covered(t.base + addr.Addr(s))
@@ -484,7 +496,7 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		}
 		n, looked := 0, 0
 		if track != nil && e.Align <= 1 {
-			s, n = track.Find(&x.memory, s, v.end, x.traced[i][v.firstFound:v.endFound], x.ask-x.work)
+			s, n = track.Find(&x.memory, s, v.end, found, x.ask-x.work)
 		} else {
 			if finder != nil {
 				s = finder.Next(&x.memory, s, v.end)
@@ -518,6 +530,18 @@ func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
 		x.matches = append(x.matches, m)
 	}
 	return true
+}
+
+// foundIn returns the anchors of expression i that allow the starts of v, as a track is to know them.
+func (x *exprTools) foundIn(i int, v startRange) []patterns.FoundAnchor {
+	switch traced := x.traced[i]; {
+	case len(traced) > 0:
+		return traced[v.firstFound:v.endFound]
+	case v.end-v.first == 1 && v.firstFound != notFound:
+		x.one[0] = patterns.FoundAnchor{Off: uint32(v.first), Anchor: v.firstFound}
+		return x.one[:]
+	}
+	return nil
 }
 
 // told appends to x.matches the matches of expression i that its track knows of, at the starts from s up to end, and

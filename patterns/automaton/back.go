@@ -195,6 +195,7 @@ type lookback struct {
 	failed int // how many such places
 	span   int // how many bytes they lay in, with those in front of each of which nothing was asked
 	last   int // up to where these go
+	need   int // nothing is worth it before so much was wasted
 	vain   int // how much all that found no match took so far, in bytes that could be read instead
 	took   int // how much all that found a match took so far
 	spent  int // how much more than it has saved it took, in bytes that could be read instead
@@ -244,7 +245,7 @@ func (l *lookback) asked(place int) {
 	l.span += place + 1 - l.last
 	l.last = place + 1
 	if l.span > mostAsked {
-		l.span, l.wasted, l.slow, l.failed = l.span/2, l.wasted/2, l.slow/2, l.failed/2
+		l.span, l.wasted, l.slow, l.failed, l.need = l.span/2, l.wasted/2, l.slow/2, l.failed/2, 0
 	}
 }
 
@@ -258,16 +259,17 @@ func (l *lookback) worthLookingBack(longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.cost() > worth && l.spent-l.cost() < ahead && l.dense(1)
+	return l.enough(worth, 1) && l.spent-l.cost() < ahead
 }
 
-// dense reports whether what was wasted is half of what it takes to find out all places of the bytes in which
-// that was, where that takes perByte for each byte; where it paid the last time, a part of that.
-func (l *lookback) dense(perByte float64) bool {
+// enough reports whether what was wasted is more than worth, and half of what it takes to find out all places of the
+// bytes in which that was, where that takes perByte for each byte; where it paid the last time, a part of that.
+func (l *lookback) enough(worth int, perByte float64) bool {
 	if l.paid {
 		perByte /= 16
 	}
-	return float64(l.cost()) > perByte*float64(l.span)/2
+	l.need = max(worth, int(perByte*float64(l.span)/2))
+	return l.cost() > l.need
 }
 
 // match returns the length of the match at a place, and whether that is known.
@@ -308,7 +310,7 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 // match reaches the end of b are left to a window of their own. Without looks, reach is 0.
 func (l *lookback) begin(b []byte, from, reach int) {
 	l.window = min(max(leastWindow, 2*l.window), mostWindow)
-	l.from, l.to, l.by = from, min(len(b), from+l.window), nil
+	l.from, l.to, l.by, l.need = from, min(len(b), from+l.window), nil, 0
 	if most := len(b) - reach; reach > 0 && from < most {
 		l.to = min(l.to, most)
 	}
@@ -363,7 +365,7 @@ func (l *lookback) worthSieving(k *sieve, longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.cost() > worth<<min(l.unpaid, 6) && l.dense(k.perByte())
+	return l.enough(worth<<min(l.unpaid, 6), k.perByte())
 }
 
 // sift finds out the places of b from from on with a sieve.

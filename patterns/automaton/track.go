@@ -37,6 +37,7 @@ type Track struct {
 	ranges  ranges
 
 	entrances []entrance // of the range in hand
+	heads     []head     // by the number of the anchor
 }
 
 // A path is how a search went on from a mark.
@@ -79,9 +80,14 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 	if n, known := t.back.match(at, t.p.maxLen); known {
 		return n
 	}
+	return t.ask(b, at, nil, beyond)
+}
+
+// ask is Match where it is not known; h is the head of the place, nil where that is not known.
+func (t *Track) ask(b []byte, at int, h *head, beyond func(i int) (byte, bool)) int {
 	before := t.steps
 	t.slow = 0
-	n := t.match(b, at, beyond)
+	n := t.match(b, at, h, beyond)
 	if n == 0 {
 		t.back.failedAt(at, t.steps-before)
 		t.back.slow += t.slow
@@ -98,22 +104,19 @@ func (t *Track) Match(b []byte, at int, beyond func(i int) (byte, bool)) int {
 // Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
 // has found none after about most steps, it returns the last place that it asked about and 0; where there is none, to
 // and 0. Unless found is empty, it has all of the program's anchors that are there, ascending, of which a match that begins at these
-// places holds one; all of them are traced. The conditions are those of Match, of the places that it asks about.
+// places holds one; all of them are traced, or the only one is that which allows the only place. The conditions are those of
+// Match, of the places that it asks about.
 func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyond func(i int) (byte, bool)) (at, n int) {
+	if to-from == 1 { // such as an anchor with which matches begin allows: how they begin is known
+		if n = t.one(b, from, found, beyond); n == 0 {
+			return to, 0
+		}
+		return from, n
+	}
 	most += t.steps
 	if len(found) > 0 {
 		t.begin()
 		t.enter(b, from, to, found)
-	}
-	if to-from == 1 { // such as an anchor with which matches begin allows: how they begin is known
-		t.begin()
-		if _, known := t.back.next(from, to); !known {
-			t.lookAhead(b, from)
-		}
-		if n = t.Match(b, from, beyond); n == 0 {
-			return to, 0
-		}
-		return from, n
 	}
 	for at = from; ; at++ {
 		if at = t.Next(b, at, to); at >= to {
@@ -125,6 +128,77 @@ func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyo
 	}
 }
 
+// one is Match, of a place that one of the anchors allows, if there are any.
+func (t *Track) one(b []byte, at int, found []FoundAnchor, beyond func(i int) (byte, bool)) int {
+	t.begin()
+	if l := &t.back; at < l.from || at >= l.to {
+		t.lookAhead(b, at)
+	}
+	if n, known := t.back.match(at, t.p.maxLen); known {
+		return n
+	}
+	var h *head
+	if len(found) > 0 && int(found[0].Off) == at {
+		h = t.head(found[0].Anchor, at)
+	}
+	return t.ask(b, at, h, beyond)
+}
+
+// A head is a search that has gone through the bytes of an anchor. It is the same wherever the anchor is found, so
+// that the anchor's bytes need not be read again.
+type head struct {
+	walk
+	state headState
+}
+
+type headState byte
+
+const (
+	headUntried headState = iota
+	headKnown
+	headUnknown
+)
+
+// head returns the head of an anchor that was found at a place, nil where it is not known.
+func (t *Track) head(anchor uint32, at int) *head {
+	if t.p.tables.emptied.Load() != t.emptied {
+		t.tell()
+	}
+	if t.heads == nil {
+		t.heads = make([]head, len(t.program.anchors))
+	}
+	h := &t.heads[anchor]
+	if h.state == headUntried {
+		if a := &t.program.anchors[anchor]; t.p.agree(a) {
+			m := matching{p: t.p, b: a.Lit, n: len(a.Lit)}
+			h.walk = walk{s: t.p.tables.start.Load()}
+			m.walk(&h.walk, m.n)
+		}
+		if h.state = headKnown; h.i == 0 || h.stuck {
+			h.state = headUnknown
+		}
+	}
+	if h.state == headUnknown || h.i > t.markEvery-at%t.markEvery { // marks are made on the way
+		return nil
+	}
+	return h
+}
+
+// agree reports whether a search goes the same way through all bytes that an anchor stands for.
+func (p *machine) agree(a *Anchor) bool {
+	if p.asksLooks {
+		return false
+	}
+	for i, c := range a.Lit {
+		for v := range 256 {
+			if a.Mask != nil && byte(v)&a.Mask[i] == c && p.byteClass[v] != p.byteClass[c] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // begin has the machine made.
 func (t *Track) begin() {
 	if t.p == nil {
@@ -132,24 +206,32 @@ func (t *Track) begin() {
 	}
 }
 
-func (t *Track) match(b []byte, at int, beyond func(i int) (byte, bool)) int {
+func (t *Track) match(b []byte, at int, h *head, beyond func(i int) (byte, bool)) int {
 	p := t.p
 	if !p.canBegin[b[at]] {
 		return 0
 	}
+	var w walk
+	if h != nil {
+		w = h.walk // before the heads are forgotten
+	}
 	if t.steps-t.told > untold || p.tables.emptied.Load() != t.emptied {
 		t.tell()
 	}
+	if h == nil {
+		w.s = p.tables.start.Load()
+	}
 	var m matching // set field by field, since a literal would be copied
 	m.p, m.b, m.at, m.n, m.beyond = p, b, at, min(len(b)-at, p.maxLen), beyond
-	var w walk
-	w.s = p.tables.start.Load()
+	from := w.i
 	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
 	if n >= m.n {
 		return t.end(&m, w)
 	}
-	m.walk(&w, n)
-	t.steps += w.i
+	if !w.done {
+		m.walk(&w, n)
+		t.steps += w.i - from
+	}
 	t.slow += m.slow
 	m.slow = 0
 	if w.done {
@@ -182,6 +264,7 @@ func (t *Track) tell() {
 	}
 	if n := t.p.tables.emptied.Load(); n != t.emptied {
 		t.paths, t.firstMark, t.emptied = t.paths[:0], 0, n
+		clear(t.heads)
 	}
 }
 
@@ -403,7 +486,7 @@ func (t *Track) lookAhead(b []byte, from int) bool {
 		}
 		l.read, l.met = 0, 0
 	}
-	if l.credit == 0 && l.cost() <= leastWindow/32 { // it never is
+	if l.credit == 0 && l.cost() <= max(leastWindow/32, l.need) { // it never is
 		return false
 	}
 	if k := t.sieve(); k != nil {

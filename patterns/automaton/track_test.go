@@ -115,3 +115,66 @@ func TestTrackWork(t *testing.T) {
 		}
 	}
 }
+
+// A search that begins behind an anchor, whose bytes it knows, ends as one that reads them, for random expressions and for such as
+// begin with an anchor, whatever the room for states.
+func TestHeads(t *testing.T) {
+	d := drawer{testenv.Rand(t)}
+	begin := []string{
+		`abc[ab]*c`, `(?i:abc)[ab]+`, `(?:ab|bc)+c?`, `bca?`, `ab[^c]{0,80}?c`, `abab[ab]{5,90}c`, `(?:abc|ab)c{0,3}`, `(?:aba|abc)[\x00-\xff]{1,200}?ca`, `[ab]bc.*`,
+		`ab(?:a?b?){1,60}c`, `bc$`, `abc\b`, `abc\Bab`, `[ab]?abc+`, `(?i:ab)\w*[^a]`, `aaab`,
+	}
+	known, emptied, matches := 0, 0, 0
+	for round := range testenv.Rounds(300, 3000, 100_000) {
+		e := expression{ours: begin[d.IntN(len(begin))]}
+		if round%3 == 0 {
+			e = d.expression()
+		}
+		n, err := ParseRegexp(e.ours, e.flags)
+		if err != nil {
+			t.Fatalf("%q: %v", e.ours, err)
+		}
+		encoding := []Encoding{Plain, Plain, Plain, WideLE}[d.IntN(4)]
+		p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Encoding: encoding, Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
+		if err != nil || len(p.Anchors()) == 0 {
+			continue
+		}
+		b := bytes.Repeat(d.memory(), 1+d.IntN(20))
+		for i := range b {
+			if d.IntN(2) == 0 {
+				b[i] = "aabbcAB \n"[d.IntN(9)]
+			}
+			if encoding == WideLE && i%2 == 1 {
+				b[i] = 0
+			}
+		}
+		track := p.NewTrack()
+		for at := range b {
+			for k, a := range p.Anchors() {
+				if a.First != 0 || !isAt(&a, b, at) {
+					continue
+				}
+				if tables := p.machine().tables; d.IntN(20) == 0 { // as another worker may
+					tables.tell(1 << 20)
+					tables.mu.Lock()
+					if tables.empty() {
+						emptied++
+					}
+					tables.mu.Unlock()
+				}
+				want := p.Match(b, at, nil)
+				got, size := track.Find(b, at, at+1, []FoundAnchor{{uint32(at), uint32(k)}}, 1000, nil)
+				if size != want || want > 0 && got != at {
+					t.Fatalf("%q (limit %d, semantics %d) in %q: a match of %d at %d, want %d", e.ours, p.maxLen, p.options.Semantics, b, size, at, want)
+				}
+				if track.heads != nil && track.heads[k].state == headKnown {
+					known++
+				}
+				matches += min(1, want)
+			}
+		}
+	}
+	if known == 0 || emptied == 0 || matches == 0 {
+		t.Errorf("%d heads known, tables emptied %d times, %d matches", known, emptied, matches)
+	}
+}

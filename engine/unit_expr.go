@@ -342,9 +342,7 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	x.work, x.ask = 0, checkWork
 	ok := true
 	for _, i := range x.have {
-		for _, v := range merged(x.starts[i]) {
-			ok = ok && u.verify(t, i, v)
-		}
+		ok = ok && u.verify(t, i, merged(x.starts[i])...)
 		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
 	}
 	for _, i := range u.bare {
@@ -456,79 +454,125 @@ func merged(list []startRange) []startRange {
 }
 
 // verify appends to x.matches the matches of expression i that begin at the starts of
-// v. It returns false where the scan has ended; then matches are missing.
-func (u *exprUnit) verify(t *tools, i int, v startRange) bool {
+// a list. It returns false where the scan has ended; then matches are missing.
+func (u *exprUnit) verify(t *tools, i int, list ...startRange) bool {
 	x, e := &t.expr, &u.exprs[i]
 	x.memory.Beyond = t.byteAt
 	if e.Isolated {
 		x.memory.Beyond = t.inScope
 	}
-	var c *chain
+	v := verifying{unit: u, t: t, i: i, e: e, track: x.track(i, e)}
 	if e.disjoint {
-		c = &x.chains[i]
-		c.from(x, e.MaxLen)
+		v.chain = &x.chains[i]
+		v.chain.from(x, e.MaxLen)
 	}
 	of, atOnce := u.checks.needles[e.needle]
-	if atOnce = atOnce && u.checks.patterns[of.pattern].atOnce(); atOnce {
-		c = u.checks.chain(x, of.pattern)
+	if v.atOnce = atOnce && u.checks.patterns[of.pattern].atOnce(); v.atOnce {
+		v.chain = u.checks.chain(x, of.pattern)
 	}
-	matcher, finder := e.Matcher, e.finder
-	track := x.track(i, e)
-	steps := 0
-	if track != nil {
-		matcher, finder = track, track
-		steps = track.Steps()
+	if v.track != nil {
+		v.steps = v.track.Steps()
 	}
-	found := x.foundIn(i, v)
-	single := v.end-v.first == 1
-	for s := v.first; s < v.end; s++ {
-		if c != nil {
-			s += c.covered(t.base + addr.Addr(s))
-		}
-		if track != nil && !single && !atOnce && e.Align <= 1 && (c == nil || c.known) && s < v.end {
-			s = u.told(x, t.base, i, track, c, s, v.end)
-			if c != nil && s < v.end {
-				s += c.covered(t.base + addr.Addr(s))
-			}
-		}
-		if s >= v.end {
-			break
-		}
-		n, looked := 0, 0
-		if track != nil && e.Align <= 1 {
-			s, n = track.Find(&x.memory, s, v.end, found, x.ask-x.work)
-		} else {
-			if finder != nil {
-				s = finder.Next(&x.memory, s, v.end)
-			}
-			if s < v.end && (e.Align <= 1 || (t.base + addr.Addr(s)).IsAligned(e.Align)) {
-				n = matcher.Match(&x.memory, s)
-				looked = n
-			}
-		}
-		if track != nil {
-			now := track.Steps()
-			looked, steps = now-steps, now
-		}
-		if !t.worked(looked) {
+	for _, r := range list {
+		if !v.starts(r) {
 			return false
 		}
-		if n == 0 {
-			continue
-		}
-		m := exprMatch{uint32(s), e.needle, uint32(n), e.Pattern}
-		switch {
-		case atOnce:
-			if counts, ok := u.checks.check(t, x.memory.Bytes, &m); !ok {
-				return false
-			} else if !counts {
-				continue
-			}
-		case c != nil:
-			c.add(t.base+addr.Addr(s), n)
-		}
-		x.matches = append(x.matches, m)
 	}
+	return true
+}
+
+// A verifying is the verification of one expression at the starts of a stretch.
+type verifying struct {
+	unit   *exprUnit
+	t      *tools
+	i      int // the number of the expression
+	e      *expr
+	track  patterns.Track // nil: it has none
+	chain  *chain         // nil: all matches are kept
+	atOnce bool           // whether exceptions are checked match by match
+	steps  int            // those of the track so far
+}
+
+// starts is exprUnit.verify of one range of starts.
+func (v *verifying) starts(r startRange) bool {
+	x, base, c := &v.t.expr, v.t.base, v.chain
+	if v.track == nil || v.e.Align > 1 {
+		return v.oneByOne(r)
+	}
+	found := x.foundIn(v.i, r)
+	single := r.end-r.first == 1
+	for s := r.first; s < r.end; s++ {
+		if c != nil {
+			s += c.covered(base + addr.Addr(s))
+		}
+		if !single && !v.atOnce && (c == nil || c.known) && s < r.end {
+			s = v.unit.told(x, base, v.i, v.track, c, s, r.end)
+			if c != nil && s < r.end {
+				s += c.covered(base + addr.Addr(s))
+			}
+		}
+		if s >= r.end {
+			break
+		}
+		var n int
+		s, n = v.track.Find(&x.memory, s, r.end, found, x.ask-x.work)
+		if !v.worked(n) || n > 0 && !v.match(s, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// oneByOne is starts without a track, or where matches begin at some addresses only.
+func (v *verifying) oneByOne(r startRange) bool {
+	x, base, c := &v.t.expr, v.t.base, v.chain
+	matcher, finder := v.e.Matcher, v.e.finder
+	if v.track != nil {
+		matcher, finder = v.track, v.track
+	}
+	for s := r.first; s < r.end; s++ {
+		if c != nil {
+			s += c.covered(base + addr.Addr(s))
+		}
+		if finder != nil && s < r.end {
+			s = finder.Next(&x.memory, s, r.end)
+		}
+		n := 0
+		if s < r.end && (v.e.Align <= 1 || (base + addr.Addr(s)).IsAligned(v.e.Align)) {
+			n = matcher.Match(&x.memory, s)
+		}
+		if !v.worked(n) || n > 0 && !v.match(s, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// worked notes what the track has done since it was asked the last time; without a track, that a match of n bytes was
+// read. It returns false where the scan has ended.
+func (v *verifying) worked(n int) bool {
+	if v.track == nil {
+		return v.t.worked(n)
+	}
+	now := v.track.Steps()
+	looked := now - v.steps
+	v.steps = now
+	return v.t.worked(looked)
+}
+
+// match notes a match of n bytes at s. It returns false where the scan has ended.
+func (v *verifying) match(s, n int) bool {
+	x := &v.t.expr
+	m := exprMatch{uint32(s), v.e.needle, uint32(n), v.e.Pattern}
+	switch {
+	case v.atOnce:
+		if counts, ok := v.unit.checks.check(v.t, x.memory.Bytes, &m); !ok || !counts {
+			return ok
+		}
+	case v.chain != nil:
+		v.chain.add(v.t.base+addr.Addr(s), n)
+	}
+	x.matches = append(x.matches, m)
 	return true
 }
 

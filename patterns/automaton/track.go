@@ -23,7 +23,7 @@ import (
 type Track struct {
 	program   *Program
 	p         *machine // nil before it was asked for the first time
-	markEvery int      // bytes from one mark to the next
+	markEvery int      // bytes from one mark to the next, a power of two
 	firstMark int      // offset of the mark at which the paths begin
 	paths     []path   // no two have the same state at firstMark
 	emptied   uint32   // how often the program's tables had been emptied when the paths began
@@ -178,7 +178,7 @@ func (t *Track) head(anchor uint32, at int) *head {
 			h.state = headUnknown
 		}
 	}
-	if h.state == headUnknown || h.i > t.markEvery-at%t.markEvery { // marks are made on the way
+	if h.state == headUnknown || h.i > t.toMark(at) { // marks are made on the way
 		return nil
 	}
 	return h
@@ -224,7 +224,7 @@ func (t *Track) match(b []byte, at int, h *head, beyond func(i int) (byte, bool)
 	var m matching // set field by field, since a literal would be copied
 	m.p, m.b, m.at, m.n, m.beyond = p, b, at, min(len(b)-at, p.maxLen), beyond
 	from := w.i
-	n := t.markEvery - at%t.markEvery // the number of bytes to the next mark
+	n := t.toMark(at) // the number of bytes to the next mark
 	if n >= m.n {
 		return t.end(&m, w)
 	}
@@ -251,6 +251,9 @@ func (t *Track) match(b []byte, at int, h *head, beyond func(i int) (byte, bool)
 	}
 	return w.best
 }
+
+// toMark is how many bytes there are from a place to the next mark.
+func (t *Track) toMark(at int) int { return t.markEvery - at&(t.markEvery-1) }
 
 // untold is how many steps there are before the program's tables are told of them.
 const untold = 1 << 14

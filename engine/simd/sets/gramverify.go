@@ -206,7 +206,7 @@ func (p *gramPart) stands(sc *Scratch, b []byte, s int, u uint32) bool {
 		return false
 	}
 	if int(u) >= p.set.plain {
-		return maskedEqual(b[s:s+size], p.set.bytes(u), p.set.mask(u))
+		return p.set.standsIn(b[s:], u)
 	}
 	if size <= 8 {
 		if s+8 > len(b) {

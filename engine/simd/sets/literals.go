@@ -43,6 +43,26 @@ func (set *literalSet) bytes(u uint32) []byte {
 	return set.text[l.at : l.at+l.size : l.at+l.size]
 }
 
+// standsIn reports whether literal u stands at the beginning of b, which may be shorter.
+func (set *literalSet) standsIn(b []byte, u uint32) bool {
+	l := &set.lits[u]
+	size := int(l.size)
+	switch {
+	case size > len(b):
+		return false
+	case len(b) < 8:
+		return set.stands(b[:size], u)
+	}
+	mask := ^uint64(0)
+	if int(u) >= set.plain {
+		mask = binary.LittleEndian.Uint64(set.from(u, size))
+	}
+	if size <= 8 {
+		return (binary.LittleEndian.Uint64(b)^l.head)&(mask<<(64-8*size)>>(64-8*size)) == 0
+	}
+	return (binary.LittleEndian.Uint64(b)^l.head)&mask == 0 && set.stands(b[:size], u)
+}
+
 // textPad is so large that eight bytes can be loaded that begin or end with any
 // byte of a literal.
 const textPad = 8

@@ -15,5 +15,9 @@ func maskedEqual(b, lit, mask []byte) bool {
 			return false
 		}
 	}
-	return (simd.UpTo8(b, i)^simd.UpTo8(lit, i))&simd.UpTo8(mask, i) == 0
+	if i > 0 { // the last eight once more, rather than a few bytes one by one
+		i = len(lit) - 8
+		return (binary.LittleEndian.Uint64(b[i:])^binary.LittleEndian.Uint64(lit[i:]))&binary.LittleEndian.Uint64(mask[i:]) == 0
+	}
+	return (simd.UpTo8(b, 0)^simd.UpTo8(lit, 0))&simd.UpTo8(mask, 0) == 0
 }

@@ -534,6 +534,5 @@ func (p *pairTables) entriesOf(pair uint16) []pairEntry {
 
 // stands reports whether literal u stands at the beginning of b.
 func (p *pairTables) stands(b []byte, u uint32) bool {
-	size := int(p.set.lits[u].size)
-	return size <= len(b) && p.set.stands(b[:size], u)
+	return p.set.standsIn(b, u)
 }

@@ -135,11 +135,21 @@ func (f *anchorFinder) scan(t *tools, b []byte, at, last int, note func(off int,
 // before it, both included, with nothing but bytes of before in front of it.
 type anchor struct {
 	expr, first, last int
-	number            uint32     // in Expr.Anchors
-	begins            uint32     // the number if matches begin with the anchor, else notFound
-	traced            bool       // whether where it was found is kept, as for all anchors of the expression
-	before            *[256]bool // nil: any
-	run               int        // which of exprTools.runs it has, if it has a before
+	number            uint32           // in Expr.Anchors
+	begins            uint32           // the number if matches begin with the anchor, else notFound
+	traced            bool             // whether where it was found is kept, as for all anchors of the expression
+	before            *[256]bool       // nil: any
+	run               int              // which of exprTools.runs it has, if it has a before
+	followed          *patterns.Anchor // itself, if it is known by what it is followed in a match; else nil
+}
+
+// isFollowed reports whether what follows the anchor at off can follow it in a match.
+func (a *anchor) isFollowed(b []byte, off int) bool {
+	if a.followed == nil {
+		return true
+	}
+	end := off + len(a.followed.Lit)
+	return end >= len(b) || a.followed.After.Has(b[end])
 }
 
 // newAnchor returns the anchor of an expression.
@@ -150,6 +160,9 @@ func newAnchor(expr int, a *patterns.Anchor) anchor {
 		for c := range n.before {
 			n.before[c] = a.Before.Has(byte(c))
 		}
+	}
+	if k := a.After.Len(); k > 0 && k < 256 {
+		n.followed = a
 	}
 	return n
 }
@@ -205,9 +218,10 @@ func newExprUnit(ctx context.Context, set *patterns.Set, needles []needle, opt O
 		}
 		traced := e.tracker != nil && !slices.ContainsFunc(e.Anchors, func(a patterns.Anchor) bool { return !a.Traced || a.Keys != (patterns.Keys{}) }) &&
 			slices.ContainsFunc(e.Anchors, func(a patterns.Anchor) bool { return a.First < a.Last })
-		for k, a := range e.Anchors {
+		for k := range e.Anchors {
+			a := &e.Anchors[k]
 			u.inZeros = u.inZeros || zerosMatch(a.Lit, a.Mask, a.Keys)
-			anchor := newAnchor(i, &a)
+			anchor := newAnchor(i, a)
 			anchor.number, anchor.begins, anchor.traced = uint32(k), notFound, traced
 			if e.tracker != nil && a.Last == 0 && a.Keys == (patterns.Keys{}) {
 				anchor.begins = anchor.number
@@ -412,6 +426,9 @@ func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	note := func(off int, anchor int32) {
 		x.noted++
 		a := &u.anchors[anchor]
+		if !a.isFollowed(b, off) {
+			return
+		}
 		v := startRange{a.reach(b, from, off, x.runs), min(to, off-a.first+1), a.begins, 0}
 		if v.first >= v.end {
 			return

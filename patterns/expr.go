@@ -45,6 +45,8 @@ type Anchor struct {
 	// Before has the bytes that a match can have in front of the anchor. It counts where First is
 	// less than Last, for then a match can begin no further in front than such bytes reach.
 	Before automaton.Set
+	// After has the bytes of which one follows the anchor in a match; it is empty where that is not known, or a match can end there.
+	After automaton.Set
 	// Traced is whether a Track makes use of where the anchor was found.
 	Traced bool
 }

@@ -162,7 +162,7 @@ func (t *Target) maxMatch(own int) (int, error) {
 func newExpr(p *automaton.Program) Expr {
 	e := Expr{Matcher: program{p}, Align: 1, MinLen: p.MinLen(), MaxLen: p.MaxLen(), CutLen: p.CutLen()}
 	for _, a := range p.Anchors() {
-		e.Anchors = append(e.Anchors, Anchor{Lit: a.Lit, Mask: a.Mask, First: a.First, Last: a.Last, Before: a.Before, Traced: a.Traced()})
+		e.Anchors = append(e.Anchors, Anchor{Lit: a.Lit, Mask: a.Mask, First: a.First, Last: a.Last, Before: a.Before, After: a.After, Traced: a.Traced()})
 	}
 	return e
 }

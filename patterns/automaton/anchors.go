@@ -11,11 +11,14 @@ type Anchor struct {
 	Lit, Mask   []byte // only the bits of Mask count, and the others are zero in Lit; all count where Mask is nil
 	First, Last int    // offsets from the match's first byte, both included
 	Before      Set    // the bytes that a match can have in front of it
+	After       Set    // one of these follows it in a match; empty where that is not known, or a match can end there
 
 	// entry is the node of the expression with which what holds the anchor begins, skip bytes in front of
 	// it; nil where it is not one. A match that holds the anchor goes through it there.
 	entry *Node
 	skip  int
+
+	open bool // whether what comes behind the nodes that were walked can follow it
 }
 
 // Traced reports whether a Track is helped by knowing where the anchor was found.
@@ -78,7 +81,7 @@ func (n *Node) anchors(maxLen int, first Set, most float64) []Anchor {
 		c := f.best
 		if f.exact != nil {
 			// An empty match does not count.
-			c = g.choose(withoutEmpty(f.exact), 0, 0, n)
+			c = g.choose(withoutEmpty(f.exact), 0, 0, n, nil)
 		}
 		if c.anchors != nil && c.cost < best.cost {
 			best = c
@@ -92,6 +95,9 @@ func (n *Node) anchors(maxLen int, first Set, most float64) []Anchor {
 		last := maxLen - len(a.Lit)
 		if a.Last < 0 || a.Last > last {
 			a.Last = last
+		}
+		if a.open {
+			a.After = Set{} // a match can end there
 		}
 		if a.First <= a.Last { // else a match that holds it would be too long
 			out = append(out, a)
@@ -233,7 +239,7 @@ func (g *gatherer) either(subs []*Node) facts {
 	for _, f := range branches {
 		c := f.best
 		if f.exact != nil {
-			c = g.choose(f.exact, 0, 0, f.node)
+			c = g.choose(f.exact, 0, 0, f.node, nil)
 		}
 		if c.anchors == nil || len(all.best.anchors)+len(c.anchors) > g.alternatives() {
 			all.best = choice{}
@@ -283,7 +289,8 @@ func (g *gatherer) repeated(n *Node) facts {
 	if n.Max >= 0 {
 		most = n.Max - copies
 	}
-	r.add(facts{least: times(sub.least, n.Min-copies), most: times(sub.most, most), bytes: sub.bytes})
+	rest := Repeat(n.Subs[0], n.Min-copies, most, n.Lazy)
+	r.add(facts{node: rest, least: times(sub.least, n.Min-copies), most: times(sub.most, most), bytes: sub.bytes})
 	return r.facts()
 }
 
@@ -293,6 +300,7 @@ type sequence struct {
 	exact       []maskedString // the strings gathered
 	own         bool           // whether the strings can be appended to where they are
 	entry       *Node          // the first node of the strings; nil where there is none yet
+	sets        []*Set         // by byte of the string, if it is the only one: what it stands for; nil: that which its mask says
 	first, last int            // where the strings begin; last < 0 stands for anywhere from first on
 	before      Set            // the bytes of what stands in front of the strings
 	least, most int            // the length of all that was walked
@@ -308,24 +316,50 @@ func (g *gatherer) newSequence() *sequence {
 
 func (r *sequence) add(f facts) {
 	if r.fits(f.exact) {
+		r.follow(f.node)
 		r.enter(f.node)
-		r.append(f.exact)
+		r.append(f.exact, f.node)
 		r.walk(f)
 		return
 	}
+	next := f.node
 	if f.exact == nil && r.fits(f.head) {
+		r.follow(f.node)
 		r.enter(f.node)
-		r.append(f.head)
+		if r.append(f.head, f.node); longest(f.head) > 0 {
+			next = nil // the strings end inside the node
+		}
 	}
 	r.flush()
+	r.follow(next)
 	if f.exact == nil {
 		r.take(f.best, r.least, r.most, r.bytes)
 		r.walk(f)
-		r.exact, r.own, r.first, r.last, r.before, r.entry = []maskedString{{}}, true, r.least, r.most, r.bytes, nil
+		r.exact, r.own, r.first, r.last, r.before, r.entry, r.sets = []maskedString{{}}, true, r.least, r.most, r.bytes, nil, r.sets[:0]
 		return
 	}
-	r.exact, r.own, r.first, r.last, r.before, r.entry = f.exact, false, r.least, r.most, r.bytes, f.node
+	r.exact, r.own, r.first, r.last, r.before, r.entry, r.sets = f.exact, false, r.least, r.most, r.bytes, f.node, r.sets[:0]
+	r.stands(f.exact, f.node)
 	r.walk(f)
+}
+
+// follow notes for the anchors of the best choice that a node comes next; nil stands for one of which nothing is known.
+func (r *sequence) follow(n *Node) {
+	var first Set
+	known, empty := false, false
+	for i := range r.best.anchors {
+		a := &r.best.anchors[i]
+		if !a.open {
+			continue
+		}
+		if !known && n != nil {
+			first, empty = n.firstBytes()
+		}
+		known = true
+		if a.After, a.open = a.After.Or(first), empty; n == nil {
+			a.After = Set{}
+		}
+	}
 }
 
 // enter notes that strings are gathered from n on, unless there are some already.
@@ -341,7 +375,8 @@ func (r *sequence) walk(f facts) {
 }
 
 // append puts each of some strings behind each of those that were gathered.
-func (r *sequence) append(more []maskedString) {
+func (r *sequence) append(more []maskedString, n *Node) {
+	r.stands(more, n)
 	if !r.own || len(more) != 1 {
 		r.exact, r.own = product(r.exact, more), true
 		return
@@ -349,6 +384,23 @@ func (r *sequence) append(more []maskedString) {
 	for i := range r.exact {
 		s := &r.exact[i]
 		s.lit, s.mask = append(s.lit, more[0].lit...), append(s.mask, more[0].mask...)
+	}
+}
+
+// stands notes what the bytes of strings stand for, which were gathered from node n.
+func (r *sequence) stands(more []maskedString, n *Node) {
+	if len(more) != 1 {
+		return // there are several strings now
+	}
+	if n != nil && n.Op == OpRepeat {
+		n = n.Subs[0]
+	}
+	for range more[0].lit {
+		var set *Set
+		if n != nil && n.Op == OpSet {
+			set = &n.Set
+		}
+		r.sets = append(r.sets, set)
 	}
 }
 
@@ -376,7 +428,7 @@ func (r *sequence) flush() {
 	if !r.broken {
 		r.broken, r.head = true, r.exact
 	}
-	r.take(r.g.choose(r.exact, r.first, r.last, r.entry), 0, 0, r.before)
+	r.take(r.g.choose(r.exact, r.first, r.last, r.entry, r.sets), 0, 0, r.before)
 }
 
 // take keeps a choice if it is the best so far. The choice is about what begins first to
@@ -422,9 +474,9 @@ func withoutEmpty(all []maskedString) []maskedString {
 	return out
 }
 
-// choose returns the anchors of strings that begin at first to last, with the node entry. It returns none if one
-// of the strings has no part that is worth looking for.
-func (g *gatherer) choose(all []maskedString, first, last int, entry *Node) choice {
+// choose returns the anchors of strings that begin at first to last, with the node entry; sets are those of sequence.sets. It
+// returns none if one of the strings has no part that is worth looking for.
+func (g *gatherer) choose(all []maskedString, first, last int, entry *Node, sets []*Set) choice {
 	var c choice
 	var known map[string]int // the anchors, by their bytes and masks, where there may be several
 	if len(all) > 1 {
@@ -435,7 +487,12 @@ func (g *gatherer) choose(all []maskedString, first, last int, entry *Node) choi
 		if from == to {
 			return choice{}
 		}
-		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from), entry: entry, skip: from}
+		a := Anchor{Lit: s.lit[from:to], Mask: s.mask[from:to], First: first + from, Last: plus(last, from), Before: s.bytes(from), entry: entry, skip: from, open: to == len(s.lit)}
+		if !a.open {
+			if a.After = Masked(s.lit[to], s.mask[to]); len(all) == 1 && to < len(sets) && sets[to] != nil {
+				a.After = *sets[to]
+			}
+		}
 		if bytes.Count(a.Mask, []byte{0xff}) == len(a.Mask) {
 			a.Mask = nil
 		}
@@ -447,6 +504,7 @@ func (g *gatherer) choose(all []maskedString, first, last int, entry *Node) choi
 		if i, ok := known[key]; ok {
 			old := &c.anchors[i]
 			old.First, old.Before = min(old.First, a.First), old.Before.Or(a.Before)
+			old.After, old.open = old.After.Or(a.After), old.open || a.open
 			if old.skip != a.skip {
 				old.entry = nil
 			}

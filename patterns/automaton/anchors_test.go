@@ -79,6 +79,52 @@ func TestAnchors(t *testing.T) {
 	}
 }
 
+// What can follow an anchor in a match is known where no match ends behind it.
+func TestAfter(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		want string // all of the bytes, by anchor
+	}{
+		{`[a-z]+foo[A-Z]+`, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+		{`[a-z]+foo[0-9]+`, ""}, // the anchor has the first of the digits, and a match can end there
+		{`[a-z]+foo[a-z]*`, ""},
+		{`[a-z]+foo[0-2]*[x-z]`, "012xyz"},
+		{`[a-z]+foo(?:[0-2]*[34]*)y*[u-z]{2}`, "01234uvwxyz"},
+		{`[a-z]+foo(?:[0-2]*|y)`, ""},
+		{`[a-z]+foo(?:[0-2]+|yes|)[A-Z]`, "012ABCDEFGHIJKLMNOPQRSTUVWXYZy"},
+		{`[a-z]+foo\b[\x00-\x1f]`, "\x00\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"},
+		{`(?:[a-z]{9,}[.]fo*[12]|[A-Z]{9,}[.]ba[a-z][34])+`, "12o; "}, // the second anchor has all of its part
+		{`(?:[a-z]{9,}[.]foo)+[a-z]`, "abcdefghijklmnopqrstuvwxyz"},
+		{`(?:[a-z]{9,}[.]foo){3}`, "abcdefghijklmnopqrstuvwxyz"},
+		{`(?:[a-z]{9,}[.]foo)+`, ""},
+		{`[a-z]+foo(?s:.)[0-9]`, ""},
+		{`[A-Z]+(?:foo[@-_]|foo)[0-9]*-`, "-0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_"},
+		{`[0-9]{32}[a-z]foo[A-Z]+`, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
+	} {
+		n, err := ParseRegexp(c.expr, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Compile(n, Options{Limit: 4096})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, a := range p.Anchors() {
+			s := ""
+			for b := range 256 {
+				if l := a.After.Len(); l < 256 && a.After.Has(byte(b)) {
+					s += string(rune(b))
+				}
+			}
+			got = append(got, s)
+		}
+		if g := strings.Join(got, "; "); g != c.want {
+			t.Errorf("%s: %q, want %q", c.expr, g, c.want)
+		}
+	}
+}
+
 // Bytes that are common in machine code are told to be, alone, side by side and with bits that do not count, though they
 // are rare elsewhere; others are told as before.
 func TestShareInCode(t *testing.T) {

@@ -272,7 +272,7 @@ func split(d drawer, b []byte, at int) (mid []byte, off int, beyond func(int) (b
 	}
 }
 
-// holdsAnchor reports whether a match holds one of the anchors where the anchor says.
+// holdsAnchor reports whether a match holds one of the anchors where the anchor says, followed by what it says.
 func holdsAnchor(anchors []Anchor, match []byte) bool {
 	for _, a := range anchors {
 		for off := a.First; off <= a.Last && off+len(a.Lit) <= len(match); off++ {
@@ -284,7 +284,7 @@ func holdsAnchor(anchors []Anchor, match []byte) bool {
 				}
 				same = same && match[off+i]&m == c
 			}
-			if same {
+			if end := off + len(a.Lit); same && (a.After.Len() == 0 || end < len(match) && a.After.Has(match[end])) {
 				return true
 			}
 		}

@@ -160,7 +160,7 @@ func (e *explainer) pattern(all []engine.Sought) {
 		}
 		switch {
 		case s.Anchor != nil:
-			e.say("  anchor      %s, %s of a match", spelled(s.Anchor.Lit, s.Anchor.Mask)+underKeys(s.Anchor.Keys), places(s.Anchor.First, s.Anchor.Last))
+			e.say("  anchor      %s, %s of a match%s", spelled(s.Anchor.Lit, s.Anchor.Mask)+underKeys(s.Anchor.Keys), places(s.Anchor.First, s.Anchor.Last), followed(s.Anchor))
 		case s.Needle.Words != nil:
 			e.say("  words       %s%s", words(s.Needle.Words), aligned(s.Needle.Align))
 		default:
@@ -180,6 +180,14 @@ func (e *explainer) expression(x *patterns.Expr) {
 		length = wording.Count(uint64(x.MinLen), "byte")
 	}
 	e.say("  expression  matches of %s%s, verified", length, aligned(x.Align))
+}
+
+// followed returns what is to be said of the bytes behind an anchor; "" where nothing is known of them.
+func followed(a *patterns.Anchor) string {
+	if n := a.After.Len(); n > 0 && n < 256 {
+		return ", followed by one of " + wording.Count(uint64(n), "byte value")
+	}
+	return ""
 }
 
 // byFinder returns what is to be said of an expression that skips memory by itself; ""

@@ -243,7 +243,7 @@ func (p *Program) Next(b []byte, from, to int) int {
 func (p *Program) Size() int {
 	symbols := min(256, 2*p.steps) + 2
 	n := int(unsafe.Sizeof(*p)) + int(unsafe.Sizeof(machine{})) + p.steps*(int(unsafe.Sizeof(inst{}))+backwardBytes) +
-		symbols*(8+1) + int(unsafe.Sizeof(lead{})) + simd.MarkerBytes
+		symbols*(8+1) + int(unsafe.Sizeof(lead{})) + 2*simd.MarkerBytes
 	for _, a := range p.anchors {
 		n += int(unsafe.Sizeof(a)) + len(a.Lit) + len(a.Mask)
 	}

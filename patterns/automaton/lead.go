@@ -148,6 +148,8 @@ type scanned struct {
 
 	found bool // for a lead: whether b[to] is a byte of stop
 	low   int  // for a lead: b[low:to] is in prefix
+
+	runs runs // for a uniform lead
 }
 
 // next is machine.findNext for a program with a lead.
@@ -162,7 +164,7 @@ func (l *lead) next(b []byte, from, to int, k *scanned) int {
 			}
 		}
 		if from < k.from || from > k.to {
-			*k = scanned{from: from, to: from}
+			k.from, k.to, k.found, k.low = from, from, false, 0
 		}
 		if !k.found && k.to < end {
 			q := l.find(b[k.to:end])

@@ -2,6 +2,7 @@ package automaton
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -147,5 +148,60 @@ func TestNextFarAway(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A uniform lead has the same places one by one and by bits, in memory with few and with many bytes of its set.
+func TestUniformLeadByBits(t *testing.T) {
+	rnd := testenv.Rand(t)
+	byBits, places := 0, 0
+	for range testenv.Rounds(30, 200, 5000) {
+		length := 5 + rnd.IntN(longestRun+10)
+		first := []string{"ab", "abc", "bcd"}[rnd.IntN(3)]
+		expr := fmt.Sprintf("[%s][abcd]{%d}", first, length-1)
+		p := compile(t, expr, 0, Options{})
+		s := p.machine().uniform
+		var b []byte
+		for len(b) < 20_000 {
+			n := rnd.IntN([]int{3, length + 1, 3 * length}[rnd.IntN(3)])
+			for range n + 1 {
+				b = append(b, "abcd"[rnd.IntN(4)])
+			}
+			b = append(b, ".......a........"[rnd.IntN(12):]...)
+		}
+		var k scanned
+		if rnd.IntN(2) == 0 {
+			k.runs.looked = 8*muchLooked + 1
+		}
+		want := make([]bool, len(b)) // whether a match can begin there
+		run := 0
+		for i := len(b) - 1; i >= 0; i-- {
+			if run++; b[i] == '.' {
+				run = 0
+			}
+			want[i] = run >= length && strings.IndexByte(first, b[i]) >= 0
+		}
+		for from := 0; from < len(b); {
+			to := min(len(b), from+1+rnd.IntN(3000))
+			at := s.next(b, from, to, &k)
+			for i := from; i < at; i++ {
+				if want[i] {
+					t.Fatalf("%s: a place at %d, and the next one from %d is %d", expr, i, from, at)
+				}
+			}
+			if at < to && !want[at] {
+				t.Fatalf("%s: no place at %d, which is the next one from %d", expr, at, from)
+			}
+			if at < to {
+				places++
+			}
+			from = at + rnd.IntN(2)*rnd.IntN(100) + min(1, to-at)
+		}
+		if k.runs.to > 0 {
+			byBits++
+		}
+	}
+	if byBits == 0 || places == 0 {
+		t.Errorf("%d times by bits, %d places", byBits, places)
 	}
 }

@@ -129,8 +129,8 @@ func newPairChoice(set *literalSet, u uint32, seen *pairCounts) (pairChoice, boo
 		}
 		rate := min(excerptRate(excerpt[:])+seen.excerptRate(&excerpt), pairs)
 		cost := rate + pairs/8
-		if seen == nil { // memory may well be code
-			cost = max(cost, codeRate(lit, off, simd.PairExcerpt)+codeRate(lit, off, 2)/8)
+		if seen == nil { // a part of memory may well be code
+			cost = max(cost, (codeRate(lit, off, simd.PairExcerpt)+codeRate(lit, off, 2)/8)/8)
 		}
 		if cost < least {
 			least = cost

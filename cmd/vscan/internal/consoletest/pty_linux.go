@@ -42,6 +42,17 @@ func OpenTerminal(t *testing.T, width int) *Terminal {
 		t.Skipf("no pseudoterminals here: %v", err)
 	}
 	t.Cleanup(func() { tty.Close() })
+	// When Ctrl-C is pressed, a terminal drops what it has not shown yet, and shows ^C in the midst of what is being written;
+	// this one is to show all that was written, and nothing else.
+	settings, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Lflag |= unix.NOFLSH
+	settings.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, settings); err != nil {
+		t.Fatal(err)
+	}
 	x := &Terminal{Display: newDisplay(width), t: t, Master: master, Tty: tty}
 	x.Resize(width)
 	return x

@@ -410,3 +410,43 @@ func TestFaultAmongAnchors(t *testing.T) {
 		}
 	}
 }
+
+// Where memory is full of an expression's anchors and ends in the midst of it, nothing that was begun before the fault is
+// found once more behind it.
+func TestFaultAmongDenseAnchors(t *testing.T) {
+	faultsHaveAddresses(t)
+	data := make([]byte, 200*PageSize)
+	for i := range data {
+		if data[i] = "ab"[i%2]; i%5000 == 4999 && i < 60000 {
+			data[i] = 'c'
+		}
+	}
+	for _, left := range []int{15 * PageSize, 17 * PageSize, 20 * PageSize} {
+		for _, text := range []string{`re:ab[^c]*?c`, `re:(ab|ba)+c`, `hex:61 62 [0-9000] 63`, `re:(ab|ba)[^c]{3,90}c`} {
+			for _, overlapping := range []bool{false, true} {
+				src := newMmap(t, data)
+				if err := os.Truncate(src.path, int64(left)); err != nil {
+					t.Fatal(err)
+				}
+				s, err := NewSpace(Mapping{Range: addr.Range{Last: addr.Addr(len(data) - 1)}, Source: src})
+				if err != nil {
+					t.Fatal(err)
+				}
+				set, opt := compileSet(t, patterns.Target{MaxMatch: 10000}, text), Options{Workers: 1, Overlapping: overlapping}
+				var found [2][][2]uint64
+				for i, s := range []*Space{spaceOf(t, data[:left]), s} {
+					if _, err := compile(t, s, set, opt).Scan(t.Context(), func(h Hit) bool {
+						found[i] = append(found[i], [2]uint64{uint64(h.Addr), uint64(h.Len)})
+						return true
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, got := found[0], found[1]
+				if len(want) == 0 || !slices.Equal(got, want) {
+					t.Errorf("%s, %d bytes, overlapping %v: %d hits, want %d", text, left, overlapping, len(got), len(want))
+				}
+			}
+		}
+	}
+}

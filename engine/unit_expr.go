@@ -307,8 +307,8 @@ func (x *exprTools) leave() {
 }
 
 // A startRange is the starts from first up to end, exclusive. The traced anchors that allow them are among
-// those from firstFound up to endFound, exclusive, of exprTools.traced; where the expression's are not traced, firstFound is the
-// number of one with which matches begin and which allows a start, or notFound.
+// those from firstFound up to endFound, exclusive, of exprTools.traced. Where the expression's are not traced, firstFound is the
+// number of an anchor with which matches begin and which allows the start if it is the only one; or notFound.
 type startRange struct {
 	first, end           int
 	firstFound, endFound uint32
@@ -349,6 +349,10 @@ func (u *exprUnit) find(t *tools, dst []sets.Match, b []byte, from, to int) ([]s
 	x.at = t.base + addr.Addr(to)
 	x.memory.Bytes = b
 	x.matches = x.matches[:0]
+	for _, i := range x.have { // left by a stretch that ended with a fault
+		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
+	}
+	x.have = x.have[:0]
 	alone := u.withoutAnchors(x)
 	if !alone {
 		u.locate(t, b, from, to)
@@ -415,10 +419,6 @@ func (u *exprUnit) noteDense(x *exprTools, n int) {
 // allow.
 func (u *exprUnit) locate(t *tools, b []byte, from, to int) {
 	x := &t.expr
-	for _, i := range x.have { // left by a stretch that ended with a fault
-		x.starts[i], x.traced[i] = x.starts[i][:0], x.traced[i][:0]
-	}
-	x.have = x.have[:0]
 	x.runs = slices.Grow(x.runs[:0], u.runs)[:u.runs]
 	for i := range x.runs {
 		x.runs[i] = run{-1, -1}

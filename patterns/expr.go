@@ -45,7 +45,7 @@ type Anchor struct {
 	// Before has the bytes that a match can have in front of the anchor. It counts where First is
 	// less than Last, for then a match can begin no further in front than such bytes reach.
 	Before automaton.Set
-	// After has the bytes of which one follows the anchor in a match; it is empty where that is not known, or a match can end there.
+	// After has the bytes of which one follows the anchor in a match; it is empty, or has all, where that is not known or a match can end there.
 	After automaton.Set
 	// Traced is whether a Track makes use of where the anchor was found.
 	Traced bool
@@ -93,8 +93,9 @@ type Track interface {
 	Told(m *Memory, from, to int, apart bool, dst []Told) (_ []Told, next int)
 	// Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
 	// has found none after about most Steps, it returns the last place that it asked about and 0; where there is none,
-	// to and 0. Unless found is empty, it has all anchors of the expression that allow one of these places, ascending by offset,
-	// and they are traced. That makes it faster.
+	// to and 0. Unless found is empty, it has anchors of the expression, ascending by offset, of which a match that begins at these places
+	// holds one, and they are traced; or the only place is that of an anchor with which matches begin, and it has that one. That
+	// makes it faster.
 	Find(m *Memory, from, to int, found []FoundAnchor, most int) (at, n int)
 	// Steps returns about how much work Match and Find have done so far, in bytes looked at.
 	Steps() int

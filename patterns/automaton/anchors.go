@@ -11,7 +11,7 @@ type Anchor struct {
 	Lit, Mask   []byte // only the bits of Mask count, and the others are zero in Lit; all count where Mask is nil
 	First, Last int    // offsets from the match's first byte, both included
 	Before      Set    // the bytes that a match can have in front of it
-	After       Set    // one of these follows it in a match; empty where that is not known, or a match can end there
+	After       Set    // one of these follows it in a match; none, or all, where that is not known or a match can end there
 
 	// entry is the node of the expression with which what holds the anchor begins, skip bytes in front of
 	// it; nil where it is not one. A match that holds the anchor goes through it there.

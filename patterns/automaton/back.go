@@ -255,21 +255,26 @@ func (l *lookback) reset(from int) { l.from, l.to, l.last = 0, 0, from }
 // worthLookingBack reports whether what was wasted is half of what it takes to look back; where it
 // paid the last time, a part of that.
 func (l *lookback) worthLookingBack(longest int) bool {
+	l.need = l.neededToLookBack(longest)
+	return l.cost() > l.need && l.spent-l.cost() < ahead
+}
+
+// neededToLookBack returns how much must have been wasted for it to be worth looking back.
+func (l *lookback) neededToLookBack(longest int) int {
 	worth := (max(l.window, leastWindow) + longest) / 2
 	if l.paid {
 		worth /= 16
 	}
-	return l.enough(worth, 1) && l.spent-l.cost() < ahead
+	return l.needed(worth, 1)
 }
 
-// enough reports whether what was wasted is more than worth, and half of what it takes to find out all places of the
-// bytes in which that was, where that takes perByte for each byte; where it paid the last time, a part of that.
-func (l *lookback) enough(worth int, perByte float64) bool {
+// needed returns how much must have been wasted for it to be more than worth, and half of what it takes to find out all
+// places of the bytes in which that was, where that takes perByte for each byte; where it paid the last time, a part of that.
+func (l *lookback) needed(worth int, perByte float64) int {
 	if l.paid {
 		perByte /= 16
 	}
-	l.need = max(worth, int(perByte*float64(l.span)/2))
-	return l.cost() > l.need
+	return max(worth, int(perByte*float64(l.span)/2))
 }
 
 // match returns the length of the match at a place, and whether that is known.
@@ -365,7 +370,9 @@ func (l *lookback) worthSieving(k *sieve, longest int) bool {
 	if l.paid {
 		worth /= 16
 	}
-	return l.enough(worth<<min(l.unpaid, 6), k.perByte())
+	need := l.needed(worth<<min(l.unpaid, 6), k.perByte())
+	l.need = min(need, l.neededToLookBack(longest)) // later, it may be looked back instead
+	return l.cost() > need
 }
 
 // sift finds out the places of b from from on with a sieve.

@@ -103,9 +103,9 @@ func (t *Track) ask(b []byte, at int, h *head, beyond func(i int) (byte, bool)) 
 
 // Find returns the first place from from on, below to, at which a match begins, and the length of that. Where it
 // has found none after about most steps, it returns the last place that it asked about and 0; where there is none, to
-// and 0. Unless found is empty, it has all of the program's anchors that are there, ascending, of which a match that begins at these
-// places holds one; all of them are traced, or the only one is that which allows the only place. The conditions are those of
-// Match, of the places that it asks about.
+// and 0. Unless found is empty, it has anchors of the program, ascending, of which a match that begins at these
+// places holds one; all of them are traced, or there is one place, and it is the only one, which lies there. The conditions are those
+// of Match, of the places that it asks about.
 func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyond func(i int) (byte, bool)) (at, n int) {
 	if to-from == 1 { // such as an anchor with which matches begin allows: how they begin is known
 		if n = t.one(b, from, found, beyond); n == 0 {
@@ -128,7 +128,7 @@ func (t *Track) Find(b []byte, from, to int, found []FoundAnchor, most int, beyo
 	}
 }
 
-// one is Match, of a place that one of the anchors allows, if there are any.
+// one is Match. Where the first of the anchors lies at the place, its bytes are not read again.
 func (t *Track) one(b []byte, at int, found []FoundAnchor, beyond func(i int) (byte, bool)) int {
 	t.begin()
 	if l := &t.back; at < l.from || at >= l.to {
@@ -159,10 +159,16 @@ const (
 	headUnknown
 )
 
+// maxHeads is of how many anchors the heads are kept, at most: they take some 50 bytes each.
+const maxHeads = 256
+
 // head returns the head of an anchor that was found at a place, nil where it is not known.
 func (t *Track) head(anchor uint32, at int) *head {
 	if t.p.tables.emptied.Load() != t.emptied {
 		t.tell()
+	}
+	if len(t.program.anchors) > maxHeads {
+		return nil
 	}
 	if t.heads == nil {
 		t.heads = make([]head, len(t.program.anchors))

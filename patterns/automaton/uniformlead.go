@@ -83,7 +83,7 @@ func (s *uniformLead) next(b []byte, from, to int, k *scanned) int {
 			}
 			known = from
 		} else if r.looked > 8*muchLooked && s.marks != nil {
-			s.find(b, from, r)
+			s.find(b, from, to, r)
 		} else if from, known = s.goBack(b, from, last, known, r); known > from {
 			k.from, k.to = from, known
 			return from
@@ -129,10 +129,10 @@ func (s *uniformLead) goBack(b []byte, from, last, known int, r *runs) (place, i
 	return from, known
 }
 
-// find finds out the places of b from from on. Where few bytes are of the set, the next ones are looked for by going
+// find finds out the places of b from from on, below to. Where few bytes are of the set, the next ones are looked for by going
 // back.
-func (s *uniformLead) find(b []byte, from int, r *runs) {
-	n := min(runPlaces, len(b)-from-s.length+1)
+func (s *uniformLead) find(b []byte, from, to int, r *runs) {
+	n := min(runPlaces, to-from, len(b)-from-s.length+1)
 	var marks [(runPlaces+longestRun)/64 + 1]uint64
 	words := (n + s.length - 1 + 63) / 64
 	s.marks.Mark(marks[:], b[from:from+n+s.length-1])

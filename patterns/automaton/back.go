@@ -297,17 +297,23 @@ func (l *lookback) next(from, to int) (place int, known bool) {
 	if from < l.from || from >= l.to {
 		return from, false
 	}
-	i, end := from-l.from, min(to, l.to)-l.from
+	end := min(to, l.to) - l.from
+	if i := nextBit(l.places, from-l.from, end); i < end {
+		return l.from + i, true
+	}
+	return l.from + end, l.from+end == to
+}
+
+// nextBit returns the number of the first bit that is set from bit i on, below end; end if there is none. Bit 0 is the lowest
+// of the first word.
+func nextBit(words []uint64, i, end int) int {
 	for i < end {
-		if word := l.places[i/64] >> (i % 64); word != 0 {
-			if i += bits.TrailingZeros64(word); i < end {
-				return l.from + i, true
-			}
-			break
+		if word := words[i/64] >> (i % 64); word != 0 {
+			return min(i+bits.TrailingZeros64(word), end)
 		}
 		i += 64 - i%64
 	}
-	return l.from + end, l.from+end == to
+	return end
 }
 
 // begin makes room for the places of b from from on. Where b ends, looks are not known, and so many places can be left

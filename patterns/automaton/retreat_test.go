@@ -21,23 +21,9 @@ func TestRetreat(t *testing.T) {
 		if round%3 > 0 {
 			e = d.expression()
 		}
-		n, err := ParseRegexp(e.ours, e.flags)
-		if err != nil {
-			t.Fatalf("%q: %v", e.ours, err)
-		}
-		encoding := []Encoding{Plain, Plain, Plain, WideLE}[d.IntN(4)]
-		p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Encoding: encoding, Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
-		if err != nil || p.machine().entries.pcs == nil {
+		p, b := d.program(t, e, "aabbc \n", 3)
+		if p == nil || p.machine().entries.pcs == nil {
 			continue
-		}
-		b := bytes.Repeat(d.memory(), 1+d.IntN(20))
-		for i := range b {
-			if d.IntN(3) == 0 {
-				b[i] = "aabbc \n"[d.IntN(7)]
-			}
-			if encoding == WideLE && i%2 == 1 {
-				b[i] = 0
-			}
 		}
 		track := p.NewTrack()
 		track.begin()
@@ -70,6 +56,31 @@ func TestRetreat(t *testing.T) {
 	if retreats == 0 || ruledOut == 0 || several == 0 {
 		t.Errorf("%d retreats, %d of them from several anchors, ruled out %d places", retreats, several, ruledOut)
 	}
+}
+
+// program draws how an expression is compiled, often with room for few states, and memory for it, of which one byte in some is one of
+// often. It returns nil where the expression cannot be compiled so.
+func (d drawer) program(t *testing.T, e expression, often string, some int) (*Program, []byte) {
+	t.Helper()
+	n, err := ParseRegexp(e.ours, e.flags)
+	if err != nil {
+		t.Fatalf("%q: %v", e.ours, err)
+	}
+	encoding := []Encoding{Plain, Plain, Plain, WideLE}[d.IntN(4)]
+	p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Encoding: encoding, Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
+	if err != nil {
+		return nil, nil
+	}
+	b := bytes.Repeat(d.memory(), 1+d.IntN(20))
+	for i := range b {
+		if d.IntN(some) == 0 {
+			b[i] = often[d.IntN(len(often))]
+		}
+		if encoding == WideLE && i%2 == 1 {
+			b[i] = 0
+		}
+	}
+	return p, b
 }
 
 // anchorsIn returns the anchors that allow a place of b from from on, below to.

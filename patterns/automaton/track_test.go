@@ -130,23 +130,9 @@ func TestHeads(t *testing.T) {
 		if round%3 == 0 {
 			e = d.expression()
 		}
-		n, err := ParseRegexp(e.ours, e.flags)
-		if err != nil {
-			t.Fatalf("%q: %v", e.ours, err)
-		}
-		encoding := []Encoding{Plain, Plain, Plain, WideLE}[d.IntN(4)]
-		p, err := Compile(n, Options{Limit: 1 + d.IntN(300), Encoding: encoding, Semantics: Semantics(d.IntN(3)), Tables: []int{0, 3000}[d.IntN(2)]})
-		if err != nil || len(p.Anchors()) == 0 {
+		p, b := d.program(t, e, "aabbcAB \n", 2)
+		if p == nil || len(p.Anchors()) == 0 {
 			continue
-		}
-		b := bytes.Repeat(d.memory(), 1+d.IntN(20))
-		for i := range b {
-			if d.IntN(2) == 0 {
-				b[i] = "aabbcAB \n"[d.IntN(9)]
-			}
-			if encoding == WideLE && i%2 == 1 {
-				b[i] = 0
-			}
 		}
 		track := p.NewTrack()
 		for at := range b {

@@ -160,12 +160,5 @@ func (s *uniformLead) find(b []byte, from, to int, r *runs) {
 
 // next returns the first place from from on, r.to where there is none.
 func (r *runs) next(from int) int {
-	for from < r.to {
-		i := from - r.from
-		if word := r.places[i/64] >> (i % 64); word != 0 {
-			return from + bits.TrailingZeros64(word)
-		}
-		from += 64 - i%64
-	}
-	return r.to
+	return r.from + nextBit(r.places[:], from-r.from, r.to-r.from)
 }

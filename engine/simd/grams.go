@@ -22,6 +22,7 @@ type Grams struct {
 	words []uint32
 	toBit uint32
 	mul   uint32
+	first ByteSet // the first four bytes of all grams
 }
 
 // Zeros tells at which grams of zeros a literal may be. Zeros are the commonest
@@ -69,14 +70,14 @@ func (g *Grams) Reserve(grams int) {
 		width = max(maxFilter, width-3)
 	}
 	width = max(minFilter, min(width, 30))
-	g.words = make([]uint32, 1<<width/32)
+	g.words, g.first = make([]uint32, 1<<width/32), ByteSet{}
 	g.toBit = uint32(32 - width)
 }
 
 // Rehash empties the set, and has the grams that are added from now on share bits with other ones than
 // before.
 func (g *Grams) Rehash() {
-	g.words = make([]uint32, len(g.words))
+	g.words, g.first = make([]uint32, len(g.words)), ByteSet{}
 	g.mul = g.mul*gramMulHigh | 1
 }
 
@@ -85,9 +86,11 @@ func (g *Grams) HasZeros() bool { return g.Has(g.Fold & g.Mask) }
 
 // NewGrams makes a kernel of a level that reports where grams stand that may be in
 // the set; it looks at every fourth position from the start of a Scan on. All levels
-// report the same, except that a level may also report grams of zeros that Zeros lets
-// it pass over. The set must not change afterwards. A level that this machine lacks
-// is an error.
+// report the same, except for two things: a level may also report grams of zeros that
+// Zeros lets it pass over, and it may leave out a gram that is not in the set but shares
+// a bit with one, if its first four bytes are not all among those that the set's grams
+// begin with. The set must not change afterwards. A level that this machine lacks is an
+// error.
 func NewGrams(level Level, g *Grams) (Kernel, error) { return choose(level, gramFilters, g) }
 
 // gramFilters lists the implementations of LiteralSet, ascending by level.
@@ -115,6 +118,15 @@ func (g *Grams) bit(gram uint64) uint32 {
 func (g *Grams) Add(gram uint64) {
 	i := g.bit(gram)
 	g.words[i>>5] |= 1 << (i & 31)
+	for at := 0; at < 32; at += 8 {
+		g.first.Add(byte(gram >> at))
+	}
+}
+
+// begins reports whether the first four bytes of a gram, as Of returns it, are all
+// among those that the grams of the set begin with.
+func (g *Grams) begins(gram uint64) bool {
+	return g.first.Has(byte(gram)) && g.first.Has(byte(gram>>8)) && g.first.Has(byte(gram>>16)) && g.first.Has(byte(gram>>24))
 }
 
 // Has reports whether a gram, as Of returns it, may have been added.

@@ -247,3 +247,157 @@ done1:
 	STORE_STATE
 	VZEROUPPER
 	RET
+
+// What follows is for grams that begin with characters of ASCII: see gramText. The first pass
+// appends every position whose four bytes are all such as the grams begin with, the second takes
+// out those whose gram is not in the bitmap.
+
+// TEXT512 leaves in Z3, for each of the 64 bytes at R8, zero if a gram may begin with it. A byte c
+// may if the bit for its upper half is set in the entry for its lower half. The entry is zero for
+// c ≥ 0x80, and no bit for such an upper half is.
+#define TEXT512 \
+	VPORD    0(SI)(R8*1), Z20, Z2 \
+	VPSRLW   $4, Z2, Z3           \
+	VPANDD   Z23, Z3, Z3          \
+	VPSHUFB  Z2, Z21, Z2          \
+	VPSHUFB  Z3, Z22, Z3          \
+	VPANDNQ  Z3, Z2, Z3
+
+// func scanGramTextAVX512(st *gramState)
+TEXT ·scanGramTextAVX512(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD    gramState_fold(DI), Z20
+	VBROADCASTI32X4 gramState_text+gramText_low(DI), Z21
+	VBROADCASTI32X4 gramState_text+gramText_high(DI), Z22
+	MOVL            $0x0f0f0f0f, AX
+	VPBROADCASTD    AX, Z23
+	MOVL            $64, AX
+	VPBROADCASTD    AX, Z24
+	VMOVDQU32       ·lanes(SB), Z16
+	VPSLLD          $2, Z16, Z16
+	VPBROADCASTD    R8, Z5
+	VPADDD          Z5, Z16, Z16
+
+nextText512:
+	CMPQ        R8, R9
+	JGT         doneText512
+	CMPQ        R11, R12
+	JGT         doneText512
+	PREFETCHT0  2048(SI)(R8*1)
+	TEXT512
+	VPTESTNMD   Z3, Z3, K1
+	VPCOMPRESSD Z16, K1, Z5
+	VMOVDQU32   Z5, (R10)(R11*4)
+	KMOVW       K1, AX
+	POPCNTL     AX, AX
+	ADDQ        AX, R11
+	VPADDD      Z24, Z16, Z16
+	ADDQ        $64, R8
+	JMP         nextText512
+
+doneText512:
+	STORE_STATE
+	VZEROUPPER
+	RET
+
+// TEXT256 appends those of the 8 positions from R8 + off on whose four bytes are all such as
+// grams begin with.
+#define TEXT256(off) \
+	VPOR      off(SI)(R8*1), Y8, Y2  \
+	VPSRLW    $4, Y2, Y3             \
+	VPAND     Y11, Y3, Y3            \
+	VPSHUFB   Y2, Y9, Y2             \
+	VPSHUFB   Y3, Y10, Y3            \
+	VPANDN    Y3, Y2, Y3             \
+	VPCMPEQD  Y13, Y3, Y3            \
+	VMOVMSKPS Y3, AX                 \
+	POPCNTL   AX, DX                 \
+	VPMOVZXBD (R14)(AX*8), Y6        \
+	VPSLLD    $2, Y6, Y6             \
+	VPADDD    Y6, Y12, Y6            \
+	VPADDD    Y14, Y12, Y12          \
+	VMOVDQU   Y6, (R10)(R11*4)       \
+	ADDQ      DX, R11
+
+// func scanGramTextAVX2(st *gramState)
+TEXT ·scanGramTextAVX2(SB), NOSPLIT, $0-8
+	LOAD_STATE
+	VPBROADCASTD   gramState_fold(DI), Y8
+	VBROADCASTI128 gramState_text+gramText_low(DI), Y9
+	VBROADCASTI128 gramState_text+gramText_high(DI), Y10
+	MOVL           $0x0f0f0f0f, AX
+	VMOVD          AX, X11
+	VPBROADCASTD   X11, Y11
+	MOVL           $32, AX
+	VMOVD          AX, X14
+	VPBROADCASTD   X14, Y14
+	VMOVD          R8, X12
+	VPBROADCASTD   X12, Y12
+	VPXOR          Y13, Y13, Y13
+	LEAQ           ·compress8(SB), R14
+
+nextText256:
+	CMPQ       R8, R9
+	JGT        doneText256
+	CMPQ       R11, R12
+	JGT        doneText256
+	PREFETCHT0 2048(SI)(R8*1)
+	TEXT256(0)
+	TEXT256(32)
+	ADDQ       $64, R8
+	JMP        nextText256
+
+doneText256:
+	STORE_STATE
+	VZEROUPPER
+	RET
+
+// The second pass. There is no branch on what is found, as in ONE.
+//
+//	SI  base                  R12  next position in out
+//	BX  bitmap                R8   position under way
+//	R13 fold                  R10  out
+//	R15 bits of the high half R11  offsets in out that are kept
+//	R14 mul                   CX   end of out
+//	R9  toBit                 AX, DX scratch
+//
+// func keepGramsBMI2(st *gramState)
+TEXT ·keepGramsBMI2(SB), NOSPLIT, $0-8
+	MOVQ st+0(FP), DI
+	MOVQ gramState_blk+block_base(DI), SI
+	MOVQ gramState_blk+block_out(DI), R10
+	MOVQ gramState_blk+block_n(DI), CX
+	MOVQ gramState_kept(DI), R11
+	MOVQ gramState_words(DI), BX
+	MOVL gramState_fold(DI), R13
+	MOVL gramState_mul(DI), R14
+	MOVL gramState_high(DI), R15
+	MOVL gramState_toBit(DI), R9
+	MOVQ R11, R12
+
+nextKeep:
+	CMPQ   R12, CX
+	JGE    doneKeep
+	MOVL   (R10)(R12*4), R8
+	INCQ   R12
+	MOVL   0(SI)(R8*1), AX
+	MOVL   4(SI)(R8*1), DX
+	ORL    R13, AX
+	ORL    R13, DX
+	ANDL   R15, DX
+	IMULL  R14, AX
+	IMUL3L $const_gramMulHigh, DX, DX
+	ADDL   DX, AX
+	SHRXL  R9, AX, AX
+	MOVL   AX, DX
+	SHRL   $5, DX
+	MOVL   (BX)(DX*4), DX
+	MOVL   R8, (R10)(R11*4)
+	BTL    AX, DX
+	ADCQ   $0, R11
+	JMP    nextKeep
+
+doneKeep:
+	MOVQ R11, gramState_blk+block_n(DI)
+	VZEROUPPER
+	RET

@@ -54,20 +54,22 @@ func TestGramsGuard(t *testing.T) {
 	mem := simdtest.Guarded(t, os.Getpagesize())
 	rnd := testenv.Seeded(t, 37, 38)
 	copy(mem, simdtest.Letters(rnd, "\x00\x00\x00\x00\x01\x02\x03\x04", len(mem)))
-	g := gramSet(rnd, "\x00\x01", 100, 5, 0, ZerosEdge)
-	compared(t, func(t *testing.T, l Level) {
-		k, err := NewGrams(l, g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range lengths(rnd, 400) {
-			simdtest.Edges(mem, n, func(b []byte) {
-				for from := 0; from <= n; from += 1 + from/2 {
-					simdtest.ScanAll(t, k, b, from, n, MinDst)
-				}
-			})
-		}
-	})
+	for _, letters := range []string{"\x00\x01", "\x01\x02"} { // among zeros, and as text
+		g := gramSet(rnd, letters, 100, 5, 0, ZerosEdge)
+		compared(t, func(t *testing.T, l Level) {
+			k, err := NewGrams(l, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range lengths(rnd, 400) {
+				simdtest.Edges(mem, n, func(b []byte) {
+					for from := 0; from <= n; from += 1 + from/2 {
+						simdtest.ScanAll(t, k, b, from, n, MinDst)
+					}
+				})
+			}
+		})
+	}
 }
 
 // TestTeddyGuard does so with filters of Teddy.

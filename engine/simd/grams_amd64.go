@@ -142,13 +142,14 @@ func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 	blk := &st.blk
 	blk.begin(dst, b, from, end)
 	blk.n = n
-	pause, first := 1, 0 // after a block of text, and up to where the first way is gone because of it
-	for wide := min(end, len(b)-8); blk.pos+64 <= wide && blk.cap-blk.n >= slack; {
-		if !k.text {
-			first = wide
-		}
-		if blk.pos < first {
-			blk.end = min(wide, first, blk.pos+asmBlock)
+	wide := min(end, len(b)-8)
+	resume, pause := blk.pos, 1 // where the second way goes on, and after how many blocks if the next one is text
+	if !k.text {
+		resume = wide
+	}
+	for blk.pos+64 <= wide && blk.cap-blk.n >= slack {
+		if blk.pos < resume {
+			blk.end = min(wide, resume, blk.pos+asmBlock)
 			k.look(&st)
 			continue
 		}
@@ -156,7 +157,7 @@ func (k *gramsAsm) Scan(dst []uint32, b []byte, from, to int) (n, next int) {
 		blk.end = min(wide, pos+textBlock)
 		if !k.lookText(&st) {
 			blk.pos, blk.n = pos, n
-			first = pos + pause*textBlock
+			resume = pos + pause*textBlock
 			pause = min(2*pause, maxPause)
 			continue
 		}

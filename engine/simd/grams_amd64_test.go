@@ -38,6 +38,11 @@ func textMemory(rnd *rand.Rand, size int) []byte {
 // Filters of grams that begin with text report what the reference does wherever a gram begins as one of the
 // set does, and nothing else, on both of their ways, in turn and where dst is full.
 func TestGramText(t *testing.T) {
+	for _, needs := range []features{gramTextAVX2Needs, keepGramsNeeds} {
+		if err := needs.check(AVX2); err != nil {
+			t.Skip(err)
+		}
+	}
 	rnd := testenv.Seeded(t, 27, 28)
 	for round := range 60 {
 		size := 4 + round%5
@@ -74,7 +79,7 @@ func TestGramText(t *testing.T) {
 			}
 			for _, k := range kernels {
 				if !k.(*gramsAsm).text {
-					t.Skip("this machine lacks what the second way needs")
+					t.Fatalf("%s: a set of text does not go the second way", l)
 				}
 				var got []uint32
 				for _, at := range simdtest.ScanAll(t, k, b, from, len(b), room) {
